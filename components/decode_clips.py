@@ -1,0 +1,30 @@
+"""Decode every video once into the clip store that all trainings share."""
+
+from kfp.dsl import Dataset, Input, Output
+
+from components.base import component
+
+
+@component()
+def decode_clips(
+    catalogue: Input[Dataset], student: str, validation: str, clips: Output[Dataset], set_aside: Output[Dataset]
+) -> None:
+    """Videos that open but do not decode are set aside; more of them than the limit stop the run."""
+    from pathlib import Path
+
+    import pandas as pd
+
+    from components.telling import counter
+    from corpus.checks import require_few_faults, write_set_aside
+    from corpus.settings import ValidationSettings
+    from models.clips import write_clips
+    from models.settings import StudentSettings
+
+    settings = StudentSettings.model_validate_json(student)
+    limit = ValidationSettings.model_validate_json(validation).faulty_share
+    rows = pd.read_parquet(catalogue.path, columns=["video_id", "media_uri"])
+    videos = zip(rows.video_id, rows.media_uri, strict=True)
+    faults = write_clips(videos, Path(clips.path), settings.clips, counter("decoded", len(rows)))
+    aside = pd.DataFrame(faults, columns=["video_id", "reason"], dtype="string")
+    write_set_aside(aside, Path(set_aside.path), len(rows))
+    require_few_faults(aside, len(rows), limit)

@@ -1,0 +1,41 @@
+"""Judge baseline, teacher and student on the same rows."""
+
+from kfp.dsl import Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
+
+from components.base import component
+
+
+@component()
+def evaluate(
+    catalogue: Input[Dataset],
+    clips: Input[Dataset],
+    baseline: Input[Model],
+    distilled: Input[Model],
+    teacher_scores: Input[Dataset],
+    student: str,
+    seed: int,
+    scores: Output[Dataset],
+    evaluation: Output[Artifact],
+    metrics: Output[Metrics],
+    classification: Output[ClassificationMetrics],
+) -> None:
+    """``scores`` holds every model's class probabilities of every judging row; the metrics are the student's."""
+    from pathlib import Path
+
+    import pyarrow.parquet as pq
+
+    from components.telling import log_classification
+    from models.evaluation import evaluate
+    from models.recipes import score_judging_rows
+    from models.settings import StudentSettings
+
+    settings = StudentSettings.model_validate_json(student)
+    folders = {"baseline": Path(baseline.path), "student": Path(distilled.path)}
+    judged = score_judging_rows(Path(catalogue.path), Path(clips.path), folders, Path(teacher_scores.path), settings)
+    pq.write_table(judged.table(), scores.path)
+    result = evaluate(judged.probabilities, judged.labels, judged.evaluation, settings.classes, seed)
+    Path(evaluation.path).write_text(result.model_dump_json(indent=1))
+    for model, values in result.models.items():
+        for name in ("f1", "roc_auc", "pr_auc"):
+            metrics.log_metric(f"{model}_{name}", getattr(values, name))
+    log_classification(classification, judged, result)

@@ -1,0 +1,47 @@
+"""Decide whether the student may ask to serve, and put all evidence on one page."""
+
+from kfp.dsl import HTML, Artifact, Dataset, Input, Model, Output
+
+from components.base import component
+
+
+@component()
+def gate(
+    facts: Input[Artifact],
+    evaluation: Input[Artifact],
+    scores: Input[Dataset],
+    soft_targets: Input[Dataset],
+    baseline: Input[Model],
+    distilled: Input[Model],
+    student: str,
+    gate: str,
+    code_version: str,
+    decision: Output[Artifact],
+    report: Output[HTML],
+) -> bool:
+    """Whether the student passed. One that does not is a result, not an error: the run promotes nothing.
+
+    The return value stays unnamed: kfp's local runner resolves no other output in a condition, and silently
+    takes the condition for false.
+    """
+    import json
+    from pathlib import Path
+
+    from models.evaluation import Evaluation
+    from registry.report import Evidence, render_report
+    from registry.verdict import GateSettings, decide
+
+    result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
+    verdict = decide(result, GateSettings.model_validate_json(gate))
+    Path(decision.path).write_text(verdict.model_dump_json(indent=1))
+    evidence = Evidence.read(
+        facts={**json.loads(Path(facts.path).read_text()), "code_version": code_version},
+        settings=json.loads(student),
+        evaluation=result,
+        scores=Path(scores.path),
+        soft_targets=Path(soft_targets.path),
+        networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
+    )
+    Path(report.path).write_text(render_report(evidence, verdict))
+    print(f"{'passed' if verdict.passed else 'not passed'}: {verdict.reason}", flush=True)
+    return verdict.passed

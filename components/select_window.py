@@ -1,0 +1,62 @@
+"""Cut the window out of the corpus: which videos count, their labels, their side of the split."""
+
+from typing import NamedTuple
+
+from kfp.dsl import Artifact, Dataset, Output
+
+from components.base import component
+
+
+@component()
+def select_window(
+    corpus: str,
+    task: str,
+    classes: list,
+    window_end: str,
+    months: int,
+    window: str,
+    folds: int,
+    seed: int,
+    snapshot: str,
+    catalogue: Output[Dataset],
+    facts: Output[Artifact],
+) -> NamedTuple("Window", window_start=str):  # type: ignore[valid-type]
+    """``facts`` says what the run is a function of, but for settings and code version.
+
+    ``snapshot`` is the digest of the tables the run was started for ('' where nobody knows it yet): it makes
+    the step's cache see changed data, and the step refuse it if it changed since.
+    """
+    import json
+    from datetime import datetime
+    from pathlib import Path
+
+    from corpus.contract import CorpusError, read_manifest, snapshot_id
+    from corpus.settings import WindowSettings
+    from corpus.window import select_window, window_start
+
+    manifest = read_manifest(Path(corpus))
+    found = snapshot_id(Path(corpus))
+    if snapshot and found != snapshot:
+        raise CorpusError(f"the corpus {corpus} changed since the run was started ({snapshot} is now {found})")
+    end = datetime.fromisoformat(window_end)
+    start = window_start(end, months)
+    settings = WindowSettings.model_validate_json(window)
+    rows = select_window(Path(corpus), task, tuple(classes), start, end, settings, folds, seed)
+    rows.to_parquet(catalogue.path, index=False)
+    counts = {name: int(count) for name, count in rows.split.value_counts().items()}
+    print(f"{len(rows)} videos in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {counts}", flush=True)
+    Path(facts.path).write_text(
+        json.dumps(
+            {
+                "task": task,
+                "corpus": manifest.model_dump(),
+                "window_start": start.isoformat(),
+                "window_end": end.isoformat(),
+                "snapshot": found,
+                "seed": seed,
+                "videos": counts,
+            },
+            indent=1,
+        )
+    )
+    return (start.isoformat(),)  # type: ignore[return-value]

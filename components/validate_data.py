@@ -1,0 +1,45 @@
+"""Check the raw window with Great Expectations; set single faulty videos aside."""
+
+from kfp.dsl import HTML, Artifact, Dataset, Input, Output
+
+from components.base import component
+
+
+@component()
+def validate_data(
+    catalogue: Input[Dataset],
+    task: str,
+    classes: list,
+    window_start: str,
+    window_end: str,
+    validation: str,
+    sound_catalogue: Output[Dataset],
+    set_aside: Output[Dataset],
+    data_docs: Output[Artifact],
+    data_docs_page: Output[HTML],
+) -> None:
+    """Stops the run on a failed critical expectation. ``data_docs`` is the site, ``data_docs_page`` its result."""
+    from datetime import datetime
+    from pathlib import Path
+
+    import pandas as pd
+
+    from components.telling import counter
+    from corpus.checks import catalogue_expectations, media_facts, set_aside_catalogue, write_set_aside
+    from corpus.expectations import publish_page, raise_if_critical, validate
+    from corpus.settings import ValidationSettings
+    from corpus.window import require_every_class
+    from models.clips import probe
+
+    settings = ValidationSettings.model_validate_json(validation)
+    rows = pd.read_parquet(catalogue.path)
+    facts = media_facts(rows, probe, counter("probed", len(rows)))
+    start, end = datetime.fromisoformat(window_start), datetime.fromisoformat(window_end)
+    facts, expectations = catalogue_expectations(facts, tuple(classes), start, end, settings)
+    found = validate(facts, "raw_window", expectations, Path(data_docs.path))
+    publish_page(Path(data_docs.path), Path(data_docs_page.path))
+    raise_if_critical(found, "raw window")
+    sound, aside = set_aside_catalogue(facts)
+    write_set_aside(aside, Path(set_aside.path), len(rows))
+    require_every_class(sound, task, tuple(classes))
+    sound.to_parquet(sound_catalogue.path, index=False)

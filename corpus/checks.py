@@ -1,0 +1,197 @@
+"""What is expected of a run's raw window and of its privileged features, and what is set aside row by row."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import fsspec
+import great_expectations.expectations as gxe
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from great_expectations.expectations.expectation import Expectation
+
+from corpus.expectations import CRITICAL, EXAMPLES, WARNING, DataInvalid, says
+from corpus.settings import ValidationSettings
+
+CATALOGUE_COLUMNS = [
+    "video_id", "published_at", "title", "overlay_text", "group_id", "media_uri", "label", "as_of", "split", "fold",
+]  # fmt: skip
+
+
+def media_facts(catalogue: pd.DataFrame, probe: Callable[[str], None], progress: Callable[[int], None]) -> pd.DataFrame:
+    """The catalogue with ``media_error`` (null if the container opens) and ``media_digest`` of each video."""
+    errors: list[str | None] = []
+    digests: list[str | None] = []
+    for done, uri in enumerate(catalogue.media_uri, start=1):
+        try:
+            probe(uri)
+            digests.append(_digest(uri))
+            errors.append(None)
+        except ValueError as error:
+            digests.append(None)
+            errors.append(str(error))
+        progress(done)
+    return catalogue.assign(media_error=errors, media_digest=digests)
+
+
+def _digest(uri: str) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with fsspec.open(uri, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def catalogue_expectations(
+    frame: pd.DataFrame, classes: tuple[str, ...], start: datetime, end: datetime, settings: ValidationSettings
+) -> tuple[pd.DataFrame, list[Expectation]]:
+    """The facts table of the raw window and what must hold of it."""
+    facts = frame.assign(
+        title_length=frame.title.fillna("").str.len(),
+        overlay_length=frame.overlay_text.fillna("").str.len(),
+        label_delay_seconds=(frame.as_of - frame.published_at).dt.total_seconds(),
+    )
+    mostly = 1 - settings.faulty_share
+    expectations: list[Expectation] = [
+        gxe.ExpectTableColumnsToMatchSet(
+            column_set=CATALOGUE_COLUMNS, exact_match=False, severity=CRITICAL, meta=says("the columns are there")
+        ),
+        _not_null("video_id", "every video has an id"),
+        _not_null("published_at", "every video has a time of publication"),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="video_id", mostly=mostly, severity=CRITICAL, meta=says("video ids are unique")
+        ),
+        gxe.ExpectColumnValuesToBeNull(
+            column="media_error", mostly=mostly, severity=CRITICAL, meta=says("media can be opened")
+        ),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="media_digest", mostly=mostly, severity=CRITICAL, meta=says("no two videos are the same file")
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="label", value_set=list(classes), severity=CRITICAL, meta=says("labels are classes of the task")
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="published_at", min_value=start, max_value=end, strict_max=True, severity=CRITICAL,
+            meta=says("videos were published inside the window"),
+        ),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="label_delay_seconds", min_value=0, severity=WARNING,
+            meta=says("labels were made after publication"),
+        ),
+    ]  # fmt: skip
+    for column, text in (("title_length", "titles"), ("overlay_length", "overlay texts")):
+        limit = settings.longest_text
+        expectations.append(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=column,
+                max_value=limit,
+                severity=WARNING,
+                meta=says(f"{text} have at most {limit} characters (longer ones are cut)"),
+            )
+        )
+    for label in classes:
+        facts[f"is_{label}"] = np.where(frame.label.notna(), (frame.label == label).astype(float), np.nan)
+        expectations.append(
+            gxe.ExpectColumnMeanToBeBetween(
+                column=f"is_{label}",
+                min_value=settings.least_class_share,
+                severity=CRITICAL,
+                meta=says(f"at least {settings.least_class_share:.1%} of the labels are {label}"),
+            )
+        )
+    return facts, expectations
+
+
+def set_aside_catalogue(facts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split the rows into sound ones and (video_id, reason) of those set aside: the first of a duplicate stays."""
+    reason = pd.Series(pd.NA, index=facts.index, dtype="string")
+    reason[facts.media_error.notna()] = "unreadable media: " + facts.media_error
+    repeated = facts.media_digest.notna() & facts.duplicated("media_digest")
+    reason[repeated] = "duplicate media"
+    reason[facts.duplicated("video_id")] = "duplicate video_id"
+    faulty = reason.notna()
+    aside = pd.DataFrame({"video_id": facts.video_id[faulty], "reason": reason[faulty]})
+    return facts.loc[~faulty, CATALOGUE_COLUMNS].reset_index(drop=True), aside
+
+
+def feature_expectations(
+    features: pa.Table, rows: int, settings: ValidationSettings
+) -> tuple[pd.DataFrame, list[Expectation]]:
+    """The facts table of the retrieved features and what must hold of it.
+
+    A feature's range is read from its field's metadata (``minimum``, ``maximum``), where the retrieval puts
+    what the feature view says of it. A vector is judged by its first element.
+    """
+    frame = pd.DataFrame({"video_id": features["video_id"].to_pandas()})
+    expectations: list[Expectation] = [
+        gxe.ExpectTableRowCountToEqual(value=rows, severity=CRITICAL, meta=says("every video has one row of features")),
+        _not_null("video_id", "every row of features has a video"),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="video_id", severity=CRITICAL, meta=says("no video has two rows of features")
+        ),
+    ]
+    for field in features.schema:
+        if field.name == "video_id":
+            continue
+        values = features[field.name].to_pandas()
+        if pa.types.is_list(field.type):
+            values = values.map(lambda vector: vector[0] if vector is not None and len(vector) else None)
+        frame[field.name] = values.astype("float64")
+        frame[f"{field.name} is finite"] = np.where(frame[field.name].isna(), np.nan, np.isfinite(frame[field.name]))
+        frame.loc[~np.isfinite(frame[field.name]), field.name] = np.nan
+        expectations += _feature(field, settings)
+    return frame, expectations
+
+
+def _feature(field: pa.Field, settings: ValidationSettings) -> list[Expectation]:
+    name = field.name
+    bounds = {key.decode(): float(value) for key, value in (field.metadata or {}).items() if key in _BOUNDS}
+    found: list[Expectation] = [
+        gxe.ExpectColumnValuesToNotBeNull(
+            column=name, mostly=1 - settings.missing_share, severity=CRITICAL,
+            meta=says(f"{name} is there in at least {1 - settings.missing_share:.0%} of the rows"),
+        ),
+        gxe.ExpectColumnValuesToBeInSet(
+            column=f"{name} is finite", value_set=[1.0], severity=WARNING,
+            meta=says(f"{name} is finite (what is not counts as missing)"),
+        ),
+    ]  # fmt: skip
+    if bounds:
+        found.append(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=name,
+                min_value=bounds.get("minimum"),
+                max_value=bounds.get("maximum"),
+                mostly=1 - settings.faulty_share,
+                severity=CRITICAL,
+                meta=says(f"{name} is inside its range {bounds}"),
+            )
+        )
+    return found
+
+
+_BOUNDS = (b"minimum", b"maximum")
+
+
+def _not_null(column: str, sentence: str) -> Expectation:
+    return gxe.ExpectColumnValuesToNotBeNull(column=column, severity=CRITICAL, meta=says(sentence))
+
+
+def write_set_aside(aside: pd.DataFrame, path: Path, limit_of: int) -> None:
+    """Write the rows set aside and print their count by reason."""
+    aside.to_parquet(path, index=False)
+    counts = aside.reason.str.split(":").str[0].value_counts()
+    listed = ", ".join(f"{count} {reason}" for reason, count in counts.items()) or "none"
+    print(f"set aside {len(aside)} of {limit_of} videos: {listed}", flush=True)
+
+
+def require_few_faults(aside: pd.DataFrame, rows: int, limit: float) -> None:
+    """Raise DataInvalid if more than the ``limit`` share of ``rows`` videos were set aside."""
+    if len(aside) > limit * rows:
+        examples = "; ".join(f"{row.video_id}: {row.reason}" for row in aside.head(EXAMPLES).itertuples())
+        raise DataInvalid(
+            f"{len(aside)} of {rows} videos do not decode, more than the limit of {limit:.1%} "
+            f"(validation.faulty_share), such as {examples}"
+        )

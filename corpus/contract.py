@@ -1,0 +1,173 @@
+"""What a corpus is: a folder of tables and media with these columns and types. Nothing else is read by a run.
+
+    corpus.json        name, whether it is simulated, how it was made
+    videos/*.parquet   video_id, published_at, title, overlay_text, group_id, media_uri
+    labels/*.parquet   video_id, task, label, labeled_at, source
+    dense/VIEW/*.parquet   video_id, event_timestamp, created_timestamp, features of that view
+    media/             the videos; media_uri is relative to the corpus, absolute, or a URL that fsspec reads
+
+A table is one or more Parquet files, by convention one a day.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+
+TIMESTAMP = pa.timestamp("us", "UTC")
+VIDEOS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("published_at", TIMESTAMP),
+        ("title", pa.string()),
+        ("overlay_text", pa.string()),
+        ("group_id", pa.string()),
+        ("media_uri", pa.string()),
+    ]
+)
+LABELS = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("task", pa.string()),
+        ("label", pa.string()),
+        ("labeled_at", TIMESTAMP),
+        ("source", pa.string()),
+    ]
+)
+DENSE_KEYS = pa.schema([("video_id", pa.string()), ("event_timestamp", TIMESTAMP), ("created_timestamp", TIMESTAMP)])
+
+
+class CorpusError(ValueError):
+    """A corpus that breaks the contract, or is not there. The message names the table, column and way out."""
+
+
+class Manifest(BaseModel, frozen=True, extra="forbid"):
+    """corpus.json: where the corpus comes from, in words a reader of a report can judge."""
+
+    name: str
+    simulated: bool
+    made_by: str
+    description: str
+
+
+def read_manifest(corpus: Path) -> Manifest:
+    """corpus.json, which is written last: a folder without it is no corpus, or not yet one."""
+    path = corpus / "corpus.json"
+    if not path.is_file():
+        raise CorpusError(
+            f"there is no corpus at {corpus}: make one with 'cpfd corpus simulate' or 'cpfd corpus import'"
+        )
+    return Manifest.model_validate_json(path.read_text())
+
+
+def read_table(folder: Path, schema: pa.Schema) -> pa.Table:
+    """A table's files as one, in the contract's columns and types.
+
+    Raises:
+        CorpusError: missing table or column, a type that cannot be read as the contract's, a timestamp
+            without zone, a file that is not Parquet.
+    """
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise CorpusError(f"the corpus has no table {folder.name}: no Parquet file in {folder}")
+    tables = []
+    for file in files:
+        try:
+            table = pq.read_table(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise CorpusError(f"{file} is not a whole Parquet file: {error}") from error
+        tables.append(conform(table, schema, f"{folder.name}/{file.name}"))
+    return pa.concat_tables(tables)
+
+
+def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+    """``table`` in the columns and types of ``schema``; ``name`` is what messages call it."""
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            present = ", ".join(table.column_names)
+            raise CorpusError(f"{name} has no column {field.name}: it has {present}")
+        column = table[field.name]
+        if pa.types.is_timestamp(field.type) and not (pa.types.is_timestamp(column.type) and column.type.tz):
+            raise CorpusError(
+                f"{name}.{field.name} has no time zone (its type is {column.type}): "
+                "write timestamps with a zone, or give the import mapping a 'timezone'"
+            )
+        try:
+            columns.append(column.cast(field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise CorpusError(f"{name}.{field.name} cannot be read as {field.type}: {error}") from error
+    return pa.table(columns, schema=schema)
+
+
+def write_by_day(table: pa.Table, folder: Path, column: str) -> None:
+    """Write a table as one file a day of ``column``: ``2026-06-01.parquet``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not len(table):
+        pq.write_table(table, folder / "empty.parquet")
+        return
+    table = table.sort_by([(column, "ascending"), ("video_id", "ascending")])
+    days = pc.strftime(table[column], "%Y-%m-%d").to_numpy(zero_copy_only=False)
+    starts = [0, *(i for i in range(1, len(days)) if days[i] != days[i - 1])]
+    for start, stop in zip(starts, [*starts[1:], len(days)], strict=True):
+        pq.write_table(table.slice(start, stop - start), folder / f"{days[start]}.parquet")
+
+
+@contextmanager
+def new_corpus(target: Path, manifest: Manifest, replace: bool) -> Iterator[Path]:
+    """A folder to fill with tables and media, which becomes ``target`` only when it is whole.
+
+    Raises:
+        CorpusError: ``target`` exists and ``replace`` is off; it is left as it is.
+    """
+    if target.exists() and not replace:
+        raise CorpusError(f"{target} is there already: name another with --name, or replace it with --replace")
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        (partial / "corpus.json").write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def snapshot_id(corpus: Path) -> str:
+    """A digest of the corpus's tables and manifest: the data that a run is a function of.
+
+    Media are covered by name only, as their bytes are immutable by contract; a changed video is a new URI.
+    """
+    digest = hashlib.sha256()
+    for path in sorted([corpus / "corpus.json", *corpus.glob("*/*.parquet"), *corpus.glob("dense/*/*.parquet")]):
+        digest.update(str(path.relative_to(corpus)).encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def media_source(corpus: Path, media_uri: str) -> str:
+    """What ``media_uri`` points to: URLs and absolute paths as they are, others below the corpus."""
+    return media_uri if "://" in media_uri else str(corpus / media_uri)
+
+
+def newest_publication(corpus: Path) -> "pa.TimestampScalar":
+    """The latest published_at of the corpus."""
+    latest = pc.max(read_table(corpus / "videos", VIDEOS)["published_at"])
+    if not latest.is_valid:
+        raise CorpusError(f"the corpus at {corpus} has no videos")
+    return latest
+
+
+def dense_views(corpus: Path) -> list[str]:
+    """Names of the dense tables that the corpus holds."""
+    return sorted(path.name for path in (corpus / "dense").glob("*") if any(path.glob("*.parquet")))

@@ -1,0 +1,118 @@
+"""Great Expectations over a run's tables: what must hold, how a failure is told, and the Data Docs."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+from great_expectations.expectations.expectation import Expectation
+
+EXAMPLES = 5
+CRITICAL, WARNING = "critical", "warning"
+
+
+class DataInvalid(ValueError):  # noqa: N818 - the verdict on the data, as the field says it
+    """The data failed a critical expectation; the message says which, with counts and examples."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One failed expectation in a sentence."""
+
+    severity: str
+    sentence: str
+
+
+def validate(
+    frame: pd.DataFrame, name: str, expectations: Sequence[Expectation], docs: Path, key: str = "video_id"
+) -> list[Finding]:
+    """Run ``expectations`` over ``frame``, write the Data Docs folder ``docs`` and return what failed."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    with tempfile.TemporaryDirectory() as scratch:
+        context.add_data_docs_site(
+            "site",
+            {
+                "class_name": "SiteBuilder",
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": scratch},
+            },
+        )
+        asset = context.data_sources.add_pandas("pandas").add_dataframe_asset(name)
+        batch = asset.add_batch_definition_whole_dataframe("window")
+        suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=list(expectations)))
+        definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+        checkpoint = gx.Checkpoint(
+            name=name,
+            validation_definitions=[definition],
+            actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["site"])],
+            result_format={
+                "result_format": "COMPLETE" if len(frame) < 100_000 else "SUMMARY",
+                "unexpected_index_column_names": [key] if key in frame.columns else [],
+                "partial_unexpected_count": EXAMPLES,
+            },
+        )
+        outcome = context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame})
+        shutil.copytree(scratch, docs, dirs_exist_ok=True)
+    (result,) = outcome.run_results.values()
+    (docs / "result.json").write_text(json.dumps(result.to_json_dict(), default=str, indent=1))
+    return findings(result, key)
+
+
+def findings(result: ExpectationSuiteValidationResult, key: str) -> list[Finding]:
+    """The failed expectations. One that could not be computed is always critical: it is not known to hold."""
+    failed = []
+    for outcome in result.results:
+        if outcome.success:
+            continue
+        config = outcome.expectation_config
+        broken = not outcome.result
+        severity = CRITICAL if broken else str(config.severity or CRITICAL)
+        failed.append(Finding(severity.rsplit(".", 1)[-1].lower(), _sentence(config, outcome, key, broken)))
+    return failed
+
+
+def _sentence(config: Any, outcome: Any, key: str, broken: bool) -> str:
+    described = (config.meta or {}).get("says") or config.type
+    if broken:
+        return f"{described}: could not be checked ({str(outcome.exception_info)[:200]})"
+    result = outcome.result
+    if result.get("unexpected_count") is not None:
+        rows = result.get("unexpected_index_list") or []
+        examples = [f"{row.get(key)}: {_short(row.get(config.kwargs.get('column')))}" for row in rows[:EXAMPLES]]
+        if not examples:
+            examples = [_short(value) for value in (result.get("partial_unexpected_list") or [])[:EXAMPLES]]
+        count, total = result["unexpected_count"], result["element_count"]
+        return f"{described}: {count} of {total} rows fail, such as {'; '.join(examples)}"
+    return f"{described}: observed {_short(result.get('observed_value'))}"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def raise_if_critical(found: Sequence[Finding], table: str) -> None:
+    """Print every finding; raise DataInvalid with the critical ones."""
+    for finding in found:
+        print(f"{finding.severity}: {finding.sentence}", flush=True)
+    critical = [finding.sentence for finding in found if finding.severity == CRITICAL]
+    if critical:
+        raise DataInvalid(f"the {table} failed {len(critical)} critical expectation(s): " + " | ".join(critical))
+
+
+def publish_page(docs: Path, page: Path) -> None:
+    """Copy the Data Docs page with the results to ``page``, for a viewer that shows one file."""
+    (result,) = (docs / "validations").rglob("*.html")
+    shutil.copyfile(result, page)
+
+
+def says(sentence: str) -> dict[str, str]:
+    """The sentence that a failure of an expectation is told with."""
+    return {"says": sentence}

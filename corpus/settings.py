@@ -1,0 +1,32 @@
+"""Settings of the window and of the checks on its data. A task file composes them."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+
+class WindowSettings(BaseModel, frozen=True, extra="forbid"):
+    """How the window is split.
+
+    ``newest``: the newest share is for evaluation, the next newest for thresholds. ``random``: shares by a
+    seeded draw. Either way all videos of one group stay on one side.
+    """
+
+    split: Literal["newest", "random"] = "newest"
+    evaluation_share: float = Field(0.1, gt=0, lt=1)
+    threshold_share: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> Self:
+        if self.evaluation_share + self.threshold_share >= 0.9:
+            raise ValueError("evaluation_share and threshold_share must leave at least a tenth for training")
+        return self
+
+
+class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
+    """Limits that a run's data must keep. A fault of single rows is set aside while under ``faulty_share``."""
+
+    faulty_share: float = Field(0.05, ge=0, le=1, description="share of videos that may be set aside")
+    least_class_share: float = Field(0.01, ge=0, le=1, description="each class's least share of the labels")
+    longest_text: int = Field(4_096, ge=1, description="characters beyond which a text is reported (it is cut)")
+    missing_share: float = Field(0.95, ge=0, le=1, description="share of rows that a feature may be missing in")

@@ -1,0 +1,111 @@
+"""A window of the corpus as a catalogue: which videos count, what is known of their label, on which side they are."""
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from corpus.contract import LABELS, VIDEOS, CorpusError, media_source, read_table
+from corpus.settings import WindowSettings
+
+LABELLED_SPLITS = ("train", "threshold", "evaluation")
+
+
+def window_start(end: datetime, months: int) -> datetime:
+    """``end`` less that many calendar months."""
+    return (pd.Timestamp(end) - pd.DateOffset(months=months)).to_pydatetime()
+
+
+def select_window(
+    corpus: Path,
+    task: str,
+    classes: tuple[str, ...],
+    start: datetime,
+    end: datetime,
+    settings: WindowSettings,
+    folds: int,
+    seed: int,
+) -> pd.DataFrame:
+    """The catalogue of [start, end): a row a video published in it.
+
+    The label is the newest one made before ``end``: a run at ``end`` cannot know of later ones. ``as_of`` is
+    when it was made, or ``end`` for a video without a label; features may be known up to then.
+
+    Returns:
+        video_id, published_at, title, overlay_text, group_id, media_uri (resolved), label (null if none),
+        as_of, split (train, threshold, evaluation, unlabelled), fold (-1 outside train).
+
+    Raises:
+        CorpusError: no videos in the window, no labels for the task, a class without rows.
+    """
+    videos = read_table(corpus / "videos", VIDEOS).to_pandas()
+    inside = (videos.published_at >= start) & (videos.published_at < end)
+    catalogue = videos[inside].sort_values(["published_at", "video_id"], kind="stable", ignore_index=True)
+    if catalogue.empty:
+        reach = f"the corpus reaches from {videos.published_at.min()} to {videos.published_at.max()}"
+        raise CorpusError(f"no videos were published in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {reach}")
+    labels = newest_labels(read_table(corpus / "labels", LABELS).to_pandas(), task, end)
+    catalogue = catalogue.merge(labels, on="video_id", how="left")
+    catalogue["as_of"] = catalogue.labeled_at.fillna(pd.Timestamp(end))
+    catalogue["media_uri"] = [media_source(corpus, uri) for uri in catalogue.media_uri.fillna("")]
+    catalogue["split"] = assign_splits(catalogue, settings, seed)
+    require_every_class(catalogue, task, classes)
+    catalogue["fold"] = assign_folds(catalogue, folds, seed)
+    return catalogue.drop(columns="labeled_at")
+
+
+def newest_labels(labels: pd.DataFrame, task: str, end: datetime) -> pd.DataFrame:
+    """The newest label of each video for ``task`` among those made before ``end``."""
+    known = labels[(labels.task == task) & (labels.labeled_at < end)]
+    newest = known.sort_values("labeled_at", kind="stable").drop_duplicates("video_id", keep="last")
+    return newest[["video_id", "label", "labeled_at"]]
+
+
+def assign_splits(catalogue: pd.DataFrame, settings: WindowSettings, seed: int) -> np.ndarray:
+    """Split names (N,). Groups are cut whole, in the order of their first video or of a seeded draw."""
+    labelled = catalogue.label.notna().to_numpy()
+    groups = catalogue.group_id.fillna("video " + catalogue.video_id)
+    sizes = groups[labelled].value_counts(sort=False)
+    order = groups[labelled].drop_duplicates().to_numpy()  # the catalogue is in the order of publication
+    if settings.split == "random":
+        order = np.random.default_rng(seed).permutation(np.sort(order))
+    before = np.concatenate([[0], np.cumsum(sizes.loc[order].to_numpy())])[:-1] / max(labelled.sum(), 1)
+    evaluation = 1 - settings.evaluation_share
+    threshold = evaluation - settings.threshold_share
+    sides = np.select([before >= evaluation, before >= threshold], ["evaluation", "threshold"], "train")
+    side = dict(zip(order, sides, strict=True))
+    return np.array([side[g] if known else "unlabelled" for g, known in zip(groups, labelled, strict=True)])
+
+
+def assign_folds(catalogue: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
+    """Fold numbers (N,) of training rows, groups whole and classes balanced; -1 elsewhere."""
+    fold = np.full(len(catalogue), -1)
+    train = np.flatnonzero(catalogue.split == "train")
+    if folds == 1:
+        fold[train] = 0
+        return fold
+    rows = catalogue.iloc[train]
+    groups = rows.group_id.fillna("video " + rows.video_id)
+    if groups.nunique() < folds:
+        raise CorpusError(f"{groups.nunique()} groups of training videos cannot make {folds} folds: use fewer folds")
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for number, (_, held_out) in enumerate(splitter.split(rows, rows.label, groups)):
+        fold[train[held_out]] = number
+    return fold
+
+
+def require_every_class(catalogue: pd.DataFrame, task: str, classes: tuple[str, ...]) -> None:
+    """Raise CorpusError unless every split has rows of every class."""
+    if catalogue.label.isna().all():
+        raise CorpusError(f"no video of the window has a label for the task {task} made before the window's end")
+    counts = catalogue.groupby(["split", "label"]).size()
+    for split in LABELLED_SPLITS:
+        absent = [label for label in classes if counts.get((split, label), 0) == 0]
+        if absent:
+            found = {label: int(counts.get((split, label), 0)) for label in classes}
+            raise CorpusError(
+                f"the {split} rows of {task} have no video labelled {', '.join(absent)} (found {found}): "
+                f"widen the window or raise {split if split != 'train' else 'the training'} share in the task file"
+            )

@@ -1,0 +1,77 @@
+"""The privileged feature views: one a dense table of the corpus. To add one, add it here.
+
+A field's tags ``minimum`` and ``maximum`` are its range, which the validation of a run holds it to.
+"""
+
+from datetime import timedelta
+
+from feast import FeatureView, Field, FileSource
+from feast.types import Array, FeastType, Float32
+
+from feature_repo.entities import video
+
+COUNT = {"minimum": "0"}
+SHARE = {"minimum": "0", "maximum": "1"}
+MOTION = [
+    "flow_mean", "flow_p95", "flow_max", "flow_peak", "flow_burst", "flow_accel", "flow_direction_entropy",
+    "flow_direction_variance", "flow_divergence", "flow_curl", "moving_area", "moving_area_max", "frame_difference",
+]  # fmt: skip
+
+
+def _field(name: str, tags: dict[str, str] | None = None, dtype: FeastType = Float32) -> Field:
+    return Field(name=name, dtype=dtype, tags=tags or {})
+
+
+def feature_views(corpus: str) -> dict[str, FeatureView]:
+    """All views by name, reading the dense tables of the corpus at ``corpus``."""
+
+    def view(name: str, description: str, owner: str, fields: list[Field]) -> FeatureView:
+        source = FileSource(
+            name=f"{name}_table",
+            path=f"{corpus}/dense/{name}/*.parquet",
+            timestamp_field="event_timestamp",
+            created_timestamp_column="created_timestamp",
+        )
+        return FeatureView(
+            name=name,
+            description=description,
+            entities=[video],
+            schema=fields,
+            source=source,
+            ttl=timedelta(0),
+            online=False,
+            owner=owner,
+            tags={"privileged": "true"},
+        )
+
+    views = [
+        view(
+            "engagement",
+            "Cumulative counts of what viewers did, hours after publication",
+            "engagement-data",
+            [_field("views", COUNT), _field("likes", COUNT), _field("shares", COUNT), _field("watched_share", SHARE)],
+        ),
+        view(
+            "reports",
+            "Cumulative counts of user reports",
+            "trust-and-safety",
+            [_field("reports", COUNT), _field("reporters", COUNT)],
+        ),
+        view(
+            "upstream_scores",
+            "Scores of older models, too dear to compute at upload",
+            "content-understanding",
+            [
+                _field("safety_score", SHARE),
+                _field("quality_score", SHARE),
+                _field("topic_scores", SHARE, Array(Float32)),
+            ],
+        ),
+        view(
+            "motion",
+            "Statistics of dense optical flow over every frame",
+            "content-understanding",
+            [_field(name) for name in MOTION],
+        ),
+    ]
+    return {each.name: each for each in views}

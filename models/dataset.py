@@ -1,0 +1,126 @@
+"""The rows of a run as tensors: clips, tokens, labels, and for whom it concerns dense values or soft targets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from models.clips import ClipStore
+from models.settings import TextSettings
+from models.text import encode
+
+Batch = dict[str, Tensor]
+RAW_COLUMNS = ["video_id", "title", "overlay_text", "label", "split", "fold"]
+
+
+@dataclass(frozen=True)
+class SoftTargets:
+    """The teacher's word on each training video: logits (N, C) and loss (N,), NaN where there is no label."""
+
+    video_ids: list[str]
+    logits: np.ndarray
+    loss: np.ndarray
+
+    @classmethod
+    def read(cls, path: Path) -> "SoftTargets":
+        table = pq.read_table(path)
+        logits = np.array(table["logits"].to_pylist(), np.float32)
+        loss = table["loss"].to_numpy().astype(np.float32)
+        return cls(table["video_id"].to_pylist(), logits, loss)
+
+
+@dataclass(frozen=True)
+class Videos:
+    """Videos ready for a network, in the order of ``video_ids``.
+
+    ``tokens`` holds input_ids and attention_mask (N, L); ``labels`` (N,) is -1 where there is none; ``extras``
+    holds further tensors by name, one row a video (``dense``, ``teacher_logits``, ``alpha``).
+    """
+
+    video_ids: list[str]
+    clips: ClipStore
+    tokens: tuple[Tensor, Tensor]
+    labels: Tensor
+    extras: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def with_extras(self, **extras: Tensor) -> "Videos":
+        return replace(self, extras={**self.extras, **extras})
+
+    def select(self, rows: np.ndarray) -> "Videos":
+        index = torch.from_numpy(np.asarray(rows, np.int64))
+        return Videos(
+            [self.video_ids[row] for row in rows],
+            self.clips,
+            (self.tokens[0][index], self.tokens[1][index]),
+            self.labels[index],
+            {name: values[index] for name, values in self.extras.items()},
+        )
+
+    def batch(self, rows: Tensor) -> Batch:
+        """The named tensors of these rows, padding beyond the longest text cut off."""
+        input_ids, attention_mask = (part[rows] for part in self.tokens)
+        length = int(attention_mask.sum(1).max())
+        return {
+            "frames": torch.from_numpy(self.clips.frames(self.video_ids[row] for row in rows.tolist())),
+            "input_ids": input_ids[:, :length],
+            "attention_mask": attention_mask[:, :length],
+            "labels": self.labels[rows],
+            **{name: values[rows] for name, values in self.extras.items()},
+        }
+
+    def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Batch]]:
+        """(rows, batch) over all videos: in order, or shuffled by ``generator``."""
+        order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
+        for rows in order.split(size):
+            yield rows, self.batch(rows)
+
+
+def read_catalogue(catalogue: Path, clips: ClipStore) -> pd.DataFrame:
+    """The raw columns of the catalogue's videos that have a clip. No other column is read."""
+    frame = pq.read_table(catalogue, columns=RAW_COLUMNS).to_pandas()
+    return frame[frame.video_id.map(clips.__contains__)].reset_index(drop=True)
+
+
+def prepare_videos(
+    frame: pd.DataFrame,
+    clips: ClipStore,
+    tokenizer: PreTrainedTokenizerFast,
+    classes: tuple[str, ...],
+    settings: TextSettings,
+) -> Videos:
+    """Catalogue rows to Videos; labels become their index in ``classes``."""
+    tokens = encode(tokenizer, list(frame.title.fillna("")), list(frame.overlay_text.fillna("")), settings)
+    index = {label: position for position, label in enumerate(classes)}
+    labels = torch.tensor([index.get(label, -1) for label in frame.label], dtype=torch.long)
+    return Videos(list(frame.video_id), clips, tokens, labels, {})
+
+
+def dense_matrix(features: Path, video_ids: list[str]) -> tuple[np.ndarray, list[str]]:
+    """The privileged artifact as float32 (videos, columns) in the order given, and the columns' names.
+
+    A vector feature of length n becomes n columns ``name[0]`` ... ; a missing value or row is NaN.
+    """
+    frame = pq.read_table(features).to_pandas().set_index("video_id").reindex(video_ids)
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    for name in frame.columns:
+        values = frame[name]
+        if values.map(lambda value: isinstance(value, np.ndarray | list)).any():
+            width = max(len(value) for value in values if isinstance(value, np.ndarray | list))
+            empty = np.full(width, np.nan)
+            rows = [value if isinstance(value, np.ndarray | list) else empty for value in values]
+            columns.append(np.array([np.asarray(row, np.float32) for row in rows], np.float32))
+            names += [f"{name}[{position}]" for position in range(width)]
+        else:
+            columns.append(values.to_numpy(np.float32, na_value=np.nan)[:, None])
+            names.append(name)
+    return np.concatenate(columns, axis=1), names

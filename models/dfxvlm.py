@@ -1,0 +1,86 @@
+"""DF-X-VLM, the teacher: X-VLM fused with a branch of privileged dense features (SEED-1 3.2, METHODS 1.4)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.xvlm import XVLM, XVLMConfig, XVLMPreTrainedModel, classification_head
+
+
+class DFXVLMConfig(XVLMConfig):
+    """XVLMConfig plus the names of the dense features and the widths of their branch."""
+
+    model_type = "cpfd-dfxvlm"
+
+    def __init__(
+        self,
+        dense_features: list[str] | None = None,
+        dense_widths: list[int] | None = None,
+        dense_dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        self.dense_features = dense_features or []
+        self.dense_widths = dense_widths or [512, 256]
+        self.dense_dropout = dense_dropout
+        super().__init__(**kwargs)
+
+
+class DenseScaler(nn.Module):
+    """Raw dense values to standardised values and missing indicators; part of the model's weights.
+
+    Each feature is clipped to the 0.1 % and 99.9 % quantiles of the training rows, passed through
+    ``asinh`` of its robust z-score (a log for heavy tails, of either sign), and set to 0 where missing.
+    Anything not finite counts as missing.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        for name, value in (("low", -torch.inf), ("high", torch.inf), ("centre", 0.0), ("scale", 1.0)):
+            self.register_buffer(name, torch.full((features,), value))
+
+    def fit(self, dense: np.ndarray) -> None:
+        """Take quantiles from ``dense`` (rows, features); a feature without a finite value stays neutral."""
+        for column in range(dense.shape[1]):
+            values = dense[np.isfinite(dense[:, column]), column]
+            if not len(values):
+                continue
+            low, q25, median, q75, high = np.quantile(values, [0.001, 0.25, 0.5, 0.75, 0.999])
+            spread = (q75 - q25) / 1.349 or float(values.std()) or 1.0
+            for buffer, value in (
+                (self.low, low), (self.high, high), (self.centre, median), (self.scale, spread)
+            ):  # fmt: skip
+                buffer[column] = float(value)
+
+    def forward(self, dense: Tensor) -> Tensor:
+        """(B, D) raw values to (B, 2D): standardised values, then indicators (1 = missing)."""
+        missing = ~torch.isfinite(dense)
+        values = torch.where(missing, self.centre, dense).clamp(self.low, self.high)
+        scaled = torch.asinh((values - self.centre) / self.scale)
+        return torch.cat([scaled.masked_fill(missing, 0.0), missing.to(scaled.dtype)], dim=1)
+
+
+class DFXVLMForClassification(XVLMPreTrainedModel):
+    """The teacher: raw input and privileged dense features in, class logits (B, C) out. Never served."""
+
+    config_class = DFXVLMConfig
+
+    def __init__(self, config: DFXVLMConfig) -> None:
+        super().__init__(config)
+        self.xvlm = XVLM(config)
+        self.scaler = DenseScaler(len(config.dense_features))
+        layers: list[nn.Module] = []
+        width = 2 * len(config.dense_features)
+        for output in config.dense_widths:
+            layers += [nn.Linear(width, output), nn.LayerNorm(output), nn.GELU()]
+            layers.append(nn.Dropout(config.dense_dropout))
+            width = output
+        self.dense_branch = nn.Sequential(*layers)
+        self.head = classification_head(config.text["hidden_size"] + width, len(config.id2label))
+        self.post_init()
+
+    def forward(self, frames: Tensor, input_ids: Tensor, attention_mask: Tensor, dense: Tensor) -> Tensor:
+        """As the student, with ``dense`` (B, D) raw values; NaN is missing."""
+        raw = self.xvlm(frames, input_ids, attention_mask)
+        return self.head(torch.cat([raw, self.dense_branch(self.scaler(dense))], dim=1))

@@ -1,0 +1,101 @@
+"""Baseline, teacher and student judged on the same rows, at thresholds chosen on others."""
+
+import numpy as np
+from pydantic import BaseModel
+
+from models.metrics import best_threshold, bootstrap_f1, decide, f1, pr_auc, roc_auc
+
+MODELS = ("baseline", "student", "teacher")
+
+
+class EvaluationError(ValueError):
+    """The rows cannot judge a model; the message says what is missing."""
+
+
+class ModelMetrics(BaseModel, frozen=True, extra="forbid"):
+    """One model on the evaluation rows. ``threshold`` is None for more than two classes (largest score wins)."""
+
+    f1: float
+    f1_interval: tuple[float, float]
+    roc_auc: float
+    pr_auc: float
+    threshold: float | None
+
+
+class Evaluation(BaseModel, frozen=True, extra="forbid"):
+    """All that the gate, the report and the registry need to know of an evaluation.
+
+    ``difference`` is the student's F1 less the baseline's, with its 95 % interval over paired resamples of
+    the evaluation rows. ``gap_closed`` is the student's share of the way from baseline to teacher, None
+    where the teacher is less than 0.005 from the baseline (METHODS 1.6).
+    """
+
+    classes: tuple[str, ...]
+    rows: dict[str, int]
+    positives: dict[str, int]
+    models: dict[str, ModelMetrics]
+    difference: float
+    difference_interval: tuple[float, float]
+    gap_closed: float | None
+
+
+def evaluate(
+    probabilities: dict[str, np.ndarray],
+    labels: np.ndarray,
+    judging: np.ndarray,
+    classes: tuple[str, ...],
+    seed: int,
+) -> Evaluation:
+    """Judge every model on the evaluation rows.
+
+    Args:
+        probabilities: (N, C) by model name; the same N rows for all.
+        labels: (N,) class indices.
+        judging: (N,) True on evaluation rows, False on threshold rows.
+        seed: of the bootstrap.
+    """
+    _require_classes(labels, judging, classes)
+    binary = len(classes) == 2
+    thresholds = {
+        name: best_threshold(p[~judging, 1], labels[~judging]) if binary else None for name, p in probabilities.items()
+    }
+    decisions = {name: decide(p[judging], thresholds[name]) for name, p in probabilities.items()}
+    judged = labels[judging]
+    samples = bootstrap_f1(judged, list(decisions.values()), len(classes), seed)
+    metrics = {
+        name: ModelMetrics(
+            f1=f1(judged, decisions[name], len(classes)),
+            f1_interval=_interval(samples[:, column]),
+            roc_auc=roc_auc(judged, p[judging]),
+            pr_auc=pr_auc(judged, p[judging]),
+            threshold=thresholds[name],
+        )
+        for column, (name, p) in enumerate(probabilities.items())
+    }
+    names = list(probabilities)
+    student, baseline = names.index("student"), names.index("baseline")
+    gap = metrics["teacher"].f1 - metrics["baseline"].f1
+    difference = metrics["student"].f1 - metrics["baseline"].f1
+    return Evaluation(
+        classes=classes,
+        rows={"threshold": int((~judging).sum()), "evaluation": int(judging.sum())},
+        positives={label: int((judged == index).sum()) for index, label in enumerate(classes)},
+        models=metrics,
+        difference=difference,
+        difference_interval=_interval(samples[:, student] - samples[:, baseline]),
+        gap_closed=difference / gap if abs(gap) >= 0.005 else None,
+    )
+
+
+def _interval(samples: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(samples, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _require_classes(labels: np.ndarray, judging: np.ndarray, classes: tuple[str, ...]) -> None:
+    for split, chosen in (("evaluation", judging), ("threshold", ~judging)):
+        absent = [label for index, label in enumerate(classes) if not (labels[chosen] == index).any()]
+        if absent:
+            raise EvaluationError(
+                f"no {split} row has the class {', '.join(absent)}: widen the window or raise the {split} share"
+            )

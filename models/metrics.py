@@ -1,0 +1,64 @@
+"""F1 at a threshold chosen on other rows, ROC-AUC, PR-AUC, and how sure they are."""
+
+import numpy as np
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
+
+RESAMPLES = 1_000
+
+
+def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
+    """The threshold on the positive class's score with the highest F1; ties go to the lowest."""
+    precision, recall, thresholds = precision_recall_curve(labels == 1, scores)
+    total = precision + recall
+    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+    return float(thresholds[int(np.argmax(f1[:-1]))])
+
+
+def decide(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
+    """Class index (N,) from probabilities (N, C): by threshold on class 1 if binary, else the largest."""
+    if threshold is None:
+        return probabilities.argmax(1)
+    return (probabilities[:, 1] >= threshold).astype(np.int64)
+
+
+def f1(labels: np.ndarray, decided: np.ndarray, classes: int) -> float:
+    """F1 of the positive class if binary, else the mean over classes (macro)."""
+    if classes == 2:
+        return float(f1_score(labels == 1, decided == 1, zero_division=0))
+    return float(f1_score(labels, decided, labels=range(classes), average="macro", zero_division=0))
+
+
+def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Area under the ROC curve; one class against the rest, averaged, if there are more than two."""
+    if probabilities.shape[1] == 2:
+        return float(roc_auc_score(labels == 1, probabilities[:, 1]))
+    return float(np.mean([roc_auc_score(labels == c, probabilities[:, c]) for c in range(probabilities.shape[1])]))
+
+
+def pr_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Average precision of the positive class; averaged over classes if there are more than two."""
+    if probabilities.shape[1] == 2:
+        return float(average_precision_score(labels == 1, probabilities[:, 1]))
+    return float(
+        np.mean([average_precision_score(labels == c, probabilities[:, c]) for c in range(probabilities.shape[1])])
+    )
+
+
+def bootstrap_f1(
+    labels: np.ndarray, decisions: list[np.ndarray], classes: int, seed: int, resamples: int = RESAMPLES
+) -> np.ndarray:
+    """F1 (resamples, models) over resampled rows; one draw serves all models, so differences are paired.
+
+    From per-class counts of right, decided and labelled rows, which is what F1 is made of.
+    """
+    rows = len(labels)
+    draws = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=resamples)
+    columns = []
+    for decided in decisions:
+        per_class = []
+        for c in [1] if classes == 2 else range(classes):
+            right = draws @ ((labels == c) & (decided == c))
+            total = draws @ (decided == c) + draws @ (labels == c)
+            per_class.append(np.divide(2 * right, total, out=np.zeros(resamples), where=total > 0))
+        columns.append(np.mean(per_class, axis=0))
+    return np.stack(columns, axis=1)

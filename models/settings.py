@@ -1,0 +1,99 @@
+"""Settings of the networks, their input and their training. A task file composes them."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+
+class ClipSettings(BaseModel, frozen=True, extra="forbid"):
+    """How a video becomes a clip: ``frames`` RGB frames of ``image_size`` x ``image_size`` pixels."""
+
+    frames: int = Field(8, ge=1, le=64)
+    image_size: int = Field(224, ge=16, le=1024)
+    longest_video: int = Field(20_000, ge=1, description="frames after which a video is refused as too long")
+
+
+class TextSettings(BaseModel, frozen=True, extra="forbid"):
+    """Token budgets of the two texts, and the size of the vocabulary learned from the training rows."""
+
+    title_tokens: int = Field(40, ge=1)
+    overlay_tokens: int = Field(88, ge=1)
+    vocabulary: int = Field(8_000, ge=64)
+
+
+class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
+    """Sizes of X-VLM (METHODS: Swin vision encoder, BERT split into text and cross-modal layers).
+
+    The defaults are X-VLM base; task files for a laptop name smaller ones.
+    """
+
+    patch_size: int = Field(4, ge=1)
+    window_size: int = Field(7, ge=1)
+    vision_width: int = Field(128, ge=8, description="width of the first Swin stage; doubles with each stage")
+    vision_depths: tuple[int, ...] = (2, 2, 18, 2)
+    vision_heads: tuple[int, ...] = (4, 8, 16, 32)
+    text_width: int = Field(768, ge=8)
+    text_heads: int = Field(12, ge=1)
+    text_layers: int = Field(6, ge=1)
+    cross_layers: int = Field(6, ge=1)
+    dense_widths: tuple[int, ...] = (512, 256)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.vision_depths) != len(self.vision_heads):
+            raise ValueError("vision_depths and vision_heads need one number a stage each")
+        if self.text_width % self.text_heads:
+            raise ValueError("text_width must be a multiple of text_heads")
+        return self
+
+
+class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
+    """One schedule for baseline, teacher and student: AdamW, warm-up, linear decay."""
+
+    epochs: int = Field(5, ge=1)
+    batch_size: int = Field(32, ge=1)
+    learning_rate: float = Field(1e-5, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    gradient_clip: float = Field(1.0, gt=0)
+    class_weights: bool = Field(False, description="weight the label loss by inverse class frequency")
+
+
+class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
+    """What the student takes from the teacher.
+
+    ``alpha`` is PFD's one weight for all samples. CPFD's exponential decay runs from ``alpha_max`` at
+    ``loss_min`` to ``alpha_min`` at ``loss_max``; where a bound is not given it is the 1 % or 99 % quantile
+    of the teacher's losses (METHODS 1.3). ``folds`` = 1 switches out-of-fold soft targets off.
+    """
+
+    method: Literal["pfd", "cpfd"] = "cpfd"
+    mapping: Literal["exponential_decay"] = "exponential_decay"
+    temperature: float = Field(1.0, gt=0)
+    alpha: float = Field(0.5, ge=0, le=1)
+    alpha_min: float = Field(0.1, gt=0, le=1)
+    alpha_max: float = Field(0.9, gt=0, le=1)
+    loss_min: float | None = Field(None, ge=0)
+    loss_max: float | None = Field(None, gt=0)
+    folds: int = Field(3, ge=1, le=20)
+    unlabelled: bool = Field(False, description="also learn from the soft targets of videos without a label (alpha 1)")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.alpha_min > self.alpha_max:
+            raise ValueError("alpha_min must not be above alpha_max")
+        if self.loss_min is not None and self.loss_max is not None and self.loss_min >= self.loss_max:
+            raise ValueError("loss_min must be below loss_max")
+        return self
+
+
+class StudentSettings(BaseModel, frozen=True, extra="forbid"):
+    """Everything that trains: what a training component is given."""
+
+    classes: tuple[str, ...] = Field(min_length=2)
+    clips: ClipSettings = ClipSettings()
+    text: TextSettings = TextSettings()
+    network: NetworkSettings = NetworkSettings()
+    training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings = DistillationSettings()

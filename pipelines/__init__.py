@@ -1,0 +1,1 @@
+"""The graph, the task files, the runners and the command line."""

@@ -1,0 +1,34 @@
+"""What the demo does beyond a run: it keeps its corpus, and asks TorchServe about a video not in training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from corpus.contract import VIDEOS, CorpusError, media_source, read_manifest, read_table
+from corpus.simulate import SimulationSettings, made_by
+from pipelines.runs import Outcome, held_out_video
+from pipelines.serve import serving
+from pipelines.task import Task
+from pipelines.workspace import Workspace
+from serving.client import Reply, classify, read_video
+from serving.server import ServerSettings
+
+
+def has_corpus(corpus: Path, settings: SimulationSettings) -> bool:
+    """Whether ``corpus`` is there already and was made with these settings."""
+    try:
+        return read_manifest(corpus).made_by == made_by(settings)
+    except CorpusError:
+        return False
+
+
+@contextmanager
+def answer(workspace: Workspace, task: Task, outcome: Outcome, settings: ServerSettings) -> Iterator[tuple[str, Reply]]:
+    """Serve the champions and classify an evaluation video. Yields its id and the reply."""
+    video_id = held_out_video(outcome)
+    corpus = workspace.corpus(task.corpus)
+    table = read_table(corpus / "videos", VIDEOS).to_pandas()
+    row = table[table.video_id == video_id].iloc[0]
+    with serving(workspace, settings) as (server, _):
+        content = read_video(Path(media_source(corpus, row.media_uri)))
+        yield video_id, classify(server, task.task, content, row.title, row.overlay_text)

@@ -1,0 +1,144 @@
+"""Run the graph on this machine with kfp.local: progress a step, one sentence on failure, the whole log in a file."""
+
+import contextlib
+import io
+import logging
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from pipelines.retrain import retrain_pipeline
+from pipelines.task import Task
+from pipelines.workspace import Workspace, code_version
+
+STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
+CACHED = re.compile(r"Task .*?'([\w-]+)'.*(?:cache|cached)", re.IGNORECASE)
+ENDED = re.compile(r"Task .*?'([\w-]+)'.* finished with status .*?(SUCCESS|FAILURE)")
+RAISED = re.compile(r"^\s*(?:[A-Za-z_]\w*\.)*([A-Z]\w*): (.+)$")
+NOISE = re.compile(r"[^\w ]|\d\d:\d\d|File |\[KFP|Looking for|Loading KFP|Got executor|null,?$")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class RunFailed(RuntimeError):  # noqa: N818 - what happened to the run
+    """A step failed; the message names it, its reason and the log."""
+
+
+@dataclass
+class RunResult:
+    """What a local run left behind. ``steps`` holds seconds a step, in order; 0 for one taken from the cache."""
+
+    folder: Path
+    steps: dict[str, float]
+    seconds: float
+
+
+@dataclass
+class StepLog(io.TextIOBase):
+    """Takes what kfp prints: keeps it in a file and tells steps from lines."""
+
+    file: TextIO
+    tell: Callable[[str, str], None]
+    steps: dict[str, float] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    step: str = ""
+    started: float = 0.0
+    buffer: str = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.file.write(text)
+        self.file.flush()
+        self.buffer += text
+        *whole, self.buffer = self.buffer.split("\n")
+        for line in whole:
+            self._line(COLOUR.sub("", line).rstrip())
+        return len(text)
+
+    def _line(self, line: str) -> None:
+        if found := STARTED.search(line):
+            self.step, self.started, self.lines = found[1], time.monotonic(), []
+            self.tell(self.step, "")
+        elif found := ENDED.search(line):
+            self.steps[found[1]] = time.monotonic() - self.started
+            if found[2] == "SUCCESS":
+                self.tell(found[1], "done")
+        elif line.strip():
+            self.lines.append(line.strip())
+            if not NOISE.match(line.strip()):
+                self.tell(self.step, line.strip())
+
+    def reason(self) -> str:
+        """The last exception of the step that ran last, as its own sentence."""
+        for line in reversed(self.lines):
+            if found := RAISED.match(line):
+                return found[2]
+        return self.lines[-1] if self.lines else "no output"
+
+
+def run_locally(
+    task: Task,
+    workspace: Workspace,
+    window_end: datetime,
+    months: int,
+    snapshot: str,
+    run_name: str,
+    cached: bool = True,
+    tell: Callable[[str, str], None] = lambda _step, _line: None,
+) -> RunResult:
+    """Run the task's pipeline. Steps whose code, settings and inputs did not change come from the cache.
+
+    Raises:
+        RunFailed: a step failed.
+    """
+    from kfp import local
+
+    folder = workspace.runs / run_name
+    folder.mkdir(parents=True)
+    workspace.cache.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with (folder / "log.txt").open("w") as file, _captured(StepLog(file, tell)) as log:
+        local.init(
+            runner=local.SubprocessRunner(use_venv=False),
+            pipeline_root=str(folder),
+            raise_on_error=True,
+            enable_caching=cached,
+            cache_root=str(workspace.cache),
+        )
+        try:
+            retrain_pipeline(task, code_version())(
+                corpus=str(workspace.corpus(task.corpus)),
+                window_end=window_end.isoformat(),
+                tracking_uri=workspace.tracking_uri,
+                feature_registry=workspace.feature_registry,
+                run_name=run_name,
+                months=months,
+                seed=task.seed,
+                snapshot=snapshot,
+            )
+        except RuntimeError as error:
+            raise RunFailed(
+                f"the step {log.step} failed: {log.reason()} (the whole log: {folder / 'log.txt'})"
+            ) from error
+    return RunResult(folder, log.steps, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _captured(log: StepLog) -> Iterator[StepLog]:
+    """kfp prints steps, logs and tracebacks to stdout, and leaves the root logger changed."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    stream: Any = log
+    try:
+        with contextlib.redirect_stdout(stream), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield log
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers

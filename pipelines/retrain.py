@@ -1,0 +1,134 @@
+"""The graph: from a window of the corpus to a challenger, or to a reason why there is none."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from kfp import dsl, kubernetes
+
+from components.check_parity import check_parity
+from components.decode_clips import decode_clips
+from components.distill_student import distill_student
+from components.evaluate import evaluate
+from components.gate import gate
+from components.nominate import nominate
+from components.package import package
+from components.register import register
+from components.retrieve_features import retrieve_features
+from components.score_teacher import score_teacher
+from components.select_window import select_window
+from components.train_baseline import train_baseline
+from components.train_teacher import train_teacher
+from components.validate_data import validate_data
+from components.validate_features import validate_features
+from pipelines.task import Task
+
+GPU = "nvidia.com/gpu"
+TRAINING_MEMORY = "16Gi"
+
+
+def retrain_pipeline(task: Task, code_version: str) -> Callable[..., Any]:
+    """The pipeline of one task. Its settings are constants of the graph; the window is data given at run time."""
+    student = task.student.model_dump_json()
+    classes = list(task.classes)
+    validation = task.validation.model_dump_json()
+
+    @dsl.pipeline(name=f"cpfd-{task.task.replace('_', '-')}", description=task.description)
+    def retrain(
+        corpus: str,
+        window_end: str,
+        tracking_uri: str,
+        feature_registry: str,
+        run_name: str,
+        months: int = 3,
+        seed: int = task.seed,
+        snapshot: str = "",
+    ) -> None:
+        """Every step names what it reads: only the teacher's two steps are given the privileged artifact."""
+        window = select_window(
+            corpus=corpus,
+            task=task.task,
+            classes=classes,
+            window_end=window_end,
+            months=months,
+            window=task.window.model_dump_json(),
+            folds=task.distillation.folds,
+            seed=seed,
+            snapshot=snapshot,
+        )
+        checked = validate_data(
+            catalogue=window.outputs["catalogue"],
+            task=task.task,
+            classes=classes,
+            window_start=window.outputs["window_start"],
+            window_end=window_end,
+            validation=validation,
+        )
+        catalogue = checked.outputs["sound_catalogue"]
+        features = retrieve_features(
+            corpus=corpus, task=task.task, feature_registry=feature_registry, catalogue=catalogue
+        )
+        privileged = features.outputs["privileged"]
+        features_checked = validate_features(catalogue=catalogue, privileged=privileged, validation=validation)
+        # Decoding and training are dear: they wait until all data has passed.
+        decoded = decode_clips(catalogue=catalogue, student=student, validation=validation).after(features_checked)
+        rows = {"catalogue": catalogue, "clips": decoded.outputs["clips"], "student": student}
+        baseline = train_baseline(**rows, seed=seed)
+        teacher = train_teacher(**rows, privileged=privileged, seed=seed)
+        scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"])
+        soft_targets = scored.outputs["soft_targets"]
+        distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed)
+        networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
+        judged = evaluate(**rows, **networks, teacher_scores=scored.outputs["teacher_scores"], seed=seed)
+        evidence = {
+            "facts": window.outputs["facts"],
+            "evaluation": judged.outputs["evaluation"],
+            "scores": judged.outputs["scores"],
+        }
+        decided = gate(
+            **evidence,
+            **networks,
+            soft_targets=soft_targets,
+            student=student,
+            gate=task.gate.model_dump_json(),
+            code_version=code_version,
+        )
+        registered = register(
+            **evidence,
+            **networks,
+            decision=decided.outputs["decision"],
+            report=decided.outputs["report"],
+            settings=json.dumps(task.model_dump(mode="json"), sort_keys=True),
+            code_version=code_version,
+            tracking_uri=tracking_uri,
+            run_name=run_name,
+        )
+        registered.set_caching_options(False)
+        for step in (baseline, teacher, scored, distilled):
+            step.set_accelerator_type(GPU).set_accelerator_limit(1).set_memory_limit(TRAINING_MEMORY)
+            kubernetes.empty_dir_mount(step, volume_name="shared-memory", mount_path="/dev/shm", medium="Memory")  # noqa: S108
+        with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
+            version = registered.outputs["version"]
+            packed = package(
+                distilled=networks["distilled"], evaluation=evidence["evaluation"], task=task.task, version=version
+            )
+            parity = check_parity(
+                archive=packed.outputs["archive"], catalogue=catalogue, scores=evidence["scores"], task=task.task
+            )
+            nominated = nominate(
+                archive=packed.outputs["archive"],
+                parity=parity.outputs["parity"],
+                task=task.task,
+                run_id=registered.outputs["run_id"],
+                version=version,
+                tracking_uri=tracking_uri,
+            )
+            nominated.set_caching_options(False)
+        for step in (
+            window, checked, features, features_checked, decoded, baseline, teacher, scored, distilled, judged,
+            decided, registered, packed, parity, nominated,
+        ):  # fmt: skip
+            # Part of a local cache key: a step is not reused after its code changed.
+            step.set_env_variable("CPFD_CODE_VERSION", code_version)
+
+    return retrain

@@ -1,0 +1,56 @@
+"""Serve champions: fetch their archives from the registry, prove them unchanged, start TorchServe over them."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from pipelines.workspace import Workspace
+from registry.tracking import RegistryError, champions, fetch_archive
+from serving.archive import require_digest
+from serving.server import Server, ServerSettings, running
+
+
+@contextmanager
+def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Server, dict[str, str]]]:
+    """TorchServe over every champion until the block is left. Yields the server and the versions by task.
+
+    Raises:
+        RegistryError: there is no champion.
+        BlockingIOError: this workspace is being served already.
+    """
+    versions = champions(workspace.tracking_uri)
+    if not versions:
+        raise RegistryError(
+            "no task has a champion: 'cpfd run TASK' makes a challenger, 'cpfd promote TASK' promotes it"
+        )
+    with workspace.lock("serving", "this workspace is being served already: stop the other 'cpfd serve' first"):
+        archives = workspace.folder / "archives"
+        shutil.rmtree(archives, ignore_errors=True)
+        archives.mkdir(parents=True)
+        paths = []
+        for version in versions.values():
+            path, digest = fetch_archive(workspace.tracking_uri, version, archives)
+            require_digest(path, digest)
+            paths.append(path)
+        with _termination_as_interrupt(), running(paths, workspace.serving, settings) as server:
+            try:
+                server.save(workspace.server_file)
+                yield server, {task: str(version.version) for task, version in versions.items()}
+            finally:
+                workspace.server_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """A terminated ``cpfd serve`` stops TorchServe as an interrupted one does."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)

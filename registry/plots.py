@@ -1,0 +1,87 @@
+"""The report's plots, as SVG text."""
+
+import io
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from models.evaluation import MODELS, Evaluation
+
+COLOURS = {"baseline": "#8a8f98", "student": "#1f6feb", "teacher": "#d97706"}
+Probabilities = dict[str, np.ndarray]
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "cpfd", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _axes(title: str, xlabel: str, ylabel: str, width: float = 4.6) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, 3.4))
+    axes = figure.subplots()
+    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def f1_bars(evaluation: Evaluation) -> str:
+    """F1 of each model with its 95 % interval."""
+    figure, axes = _axes("F1 on the evaluation rows", "", "F1, with 95 % interval")
+    for position, name in enumerate(MODELS):
+        values = evaluation.models[name]
+        low, high = values.f1_interval
+        error = [[max(values.f1 - low, 0)], [max(high - values.f1, 0)]]
+        axes.bar(position, values.f1, color=COLOURS[name], yerr=error, capsize=5, width=0.6)
+    axes.set_xticks(range(len(MODELS)), MODELS)
+    lowest = min(values.f1_interval[0] for values in evaluation.models.values())
+    axes.set_ylim(max(0, lowest - 0.1), 1)
+    return _svg(figure)
+
+
+def curves(probabilities: Probabilities, labels: np.ndarray, classes: int) -> tuple[str, str]:
+    """ROC and precision-recall curves; over all (row, class) pairs if there are more than two classes."""
+    roc_figure, roc = _axes("ROC", "false positive rate", "true positive rate")
+    pr_figure, pr = _axes("Precision and recall", "recall", "precision")
+    for name in MODELS:
+        if classes == 2:
+            truth, scores = labels == 1, probabilities[name][:, 1]
+        else:
+            truth, scores = np.eye(classes, dtype=bool)[labels].ravel(), probabilities[name].ravel()
+        x, y, _ = roc_curve(truth, scores)
+        precision, recall, _ = precision_recall_curve(truth, scores)
+        roc.plot(x, y, color=COLOURS[name], label=name)
+        pr.plot(recall, precision, color=COLOURS[name], label=name)
+    for axes in (roc, pr):
+        axes.legend(frameon=False)
+    return _svg(roc_figure), _svg(pr_figure)
+
+
+def learning_curves(histories: dict[str, list[dict[str, float]]]) -> str:
+    """The named loss terms of baseline and student over epochs."""
+    figure, axes = _axes("Loss terms in training", "epoch", "mean over rows")
+    styles = {"loss": "-", "label_loss": "--", "soft_target_loss": ":"}
+    for name, history in histories.items():
+        for term, style in styles.items():
+            if term in history[0] and not (name == "baseline" and term == "label_loss"):
+                epochs = [row["epoch"] for row in history]
+                label = f"{name}: {term.replace('_', ' ')}"
+                axes.plot(epochs, [row[term] for row in history], style, color=COLOURS[name], label=label)
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def alpha_curve(teacher_loss: np.ndarray, alphas: np.ndarray) -> str:
+    """Alpha against the teacher's loss on labelled training rows (the paper's figure 5), and where rows lie."""
+    figure, axes = _axes("Trust in the teacher", "teacher's loss on the video", "alpha")
+    order = np.argsort(teacher_loss)
+    axes.plot(teacher_loss[order], alphas[order], color=COLOURS["student"])
+    axes.scatter(teacher_loss, alphas, s=6, alpha=0.25, color=COLOURS["teacher"])
+    axes.set_ylim(0, 1)
+    return _svg(figure)

@@ -1,0 +1,84 @@
+"""The report: all evidence of a run on one page that needs nothing else to be shown."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from models.dataset import SoftTargets
+from models.distillation import sample_alphas
+from models.evaluation import MODELS, Evaluation
+from models.settings import StudentSettings
+from registry import plots
+from registry.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run found out. ``probabilities`` and ``labels`` are of the evaluation rows."""
+
+    facts: dict[str, Any]
+    settings: StudentSettings
+    evaluation: Evaluation
+    probabilities: plots.Probabilities
+    labels: np.ndarray
+    teacher_loss: np.ndarray
+    alphas: np.ndarray
+    histories: dict[str, list[dict[str, float]]]
+    constants: dict[str, float]
+
+    @classmethod
+    def read(
+        cls,
+        facts: dict[str, Any],
+        settings: dict[str, Any],
+        evaluation: Evaluation,
+        scores: Path,
+        soft_targets: Path,
+        networks: dict[str, Path],
+    ) -> "Evidence":
+        """From the run's artifacts."""
+        student = StudentSettings.model_validate(settings)
+        table = pq.read_table(scores).to_pandas()
+        judging = table[table.split == "evaluation"]
+        targets = SoftTargets.read(soft_targets)
+        alphas, _ = sample_alphas(targets, student.distillation)
+        labelled = ~np.isnan(targets.loss)
+        return cls(
+            facts=facts,
+            settings=student,
+            evaluation=evaluation,
+            probabilities={name: np.stack(judging[name].to_numpy()) for name in MODELS},
+            labels=judging.label.to_numpy(),
+            teacher_loss=targets.loss[labelled],
+            alphas=alphas[labelled],
+            histories={name: json.loads((folder / "history.json").read_text()) for name, folder in networks.items()},
+            constants=json.loads((networks["student"] / "distillation.json").read_text()),
+        )
+
+
+def render_report(evidence: Evidence, verdict: Verdict) -> str:
+    """The page as HTML text."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+    )
+    roc, precision_recall = plots.curves(evidence.probabilities, evidence.labels, len(evidence.evaluation.classes))
+    return environment.get_template("report.html").render(
+        facts=evidence.facts,
+        settings=evidence.settings,
+        evaluation=evidence.evaluation,
+        models=[(name, evidence.evaluation.models[name]) for name in MODELS],
+        verdict=verdict,
+        constants=evidence.constants,
+        plots=[
+            plots.f1_bars(evidence.evaluation),
+            roc,
+            precision_recall,
+            plots.learning_curves(evidence.histories),
+            plots.alpha_curve(evidence.teacher_loss, evidence.alphas),
+        ],
+    )

@@ -1,0 +1,32 @@
+"""The gate: a pure function from an evaluation to a verdict with its reason."""
+
+from pydantic import BaseModel, Field
+
+from models.evaluation import Evaluation
+
+
+class GateSettings(BaseModel, frozen=True, extra="forbid"):
+    """``margin``: by how much the student's F1 must be above the baseline's, in F1 (0.01 = one point)."""
+
+    margin: float = Field(0.005, ge=0, lt=1)
+
+
+class Verdict(BaseModel, frozen=True, extra="forbid"):
+    """Whether the student may ask to serve, and why, in a sentence."""
+
+    passed: bool
+    reason: str
+    margin: float
+
+
+def decide(evaluation: Evaluation, gate: GateSettings) -> Verdict:
+    """Pass a student whose F1 is above the baseline's by at least the margin; a tie at zero margin fails."""
+    student, baseline = evaluation.models["student"].f1, evaluation.models["baseline"].f1
+    difference = evaluation.difference
+    passed = difference >= gate.margin and difference > 0
+    low, high = evaluation.difference_interval
+    reason = (
+        f"the student's F1 {student:.4f} is {difference:+.4f} against the baseline's {baseline:.4f} "
+        f"(95 % interval {low:+.4f} to {high:+.4f}); the gate asks for {gate.margin:+.4f}"
+    )
+    return Verdict(passed=passed, reason=reason, margin=gate.margin)

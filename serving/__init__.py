@@ -1,0 +1,1 @@
+"""Raw-input-only students behind TorchServe: predictor, handler, archive, server, client."""

@@ -1,0 +1,72 @@
+"""The TorchServe archive of a student: weights, JSON and a handler of two lines, with a digest beside it."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+STUDENT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+WEIGHTS = "model.safetensors"
+# TorchServe runs a file out of the archive; all that file does is to name the installed handler.
+HANDLER = "from serving.handler import StudentHandler as Handler\n\n__all__ = ['Handler']\n"
+
+
+class ArchiveError(RuntimeError):
+    """An archive that cannot be built or trusted. The message names it."""
+
+
+def build_archive(student: Path, task: str, version: str, threshold: float | None, folder: Path) -> Path:
+    """Write ``folder``/TASK.mar and TASK.mar.sha256 from a student's folder. Returns the archive's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        (work / "student_handler.py").write_text(HANDLER)
+        serving = {"task": task, "version": version, "threshold": threshold}
+        (work / "serving.json").write_text(json.dumps(serving))
+        (work / "model-config.yaml").write_text(yaml.safe_dump(worker_settings()))
+        extra = [str(student / name) for name in STUDENT_FILES] + [str(work / "serving.json")]
+        command = [
+            sys.executable, "-m", "model_archiver.model_packaging",
+            "--model-name", task, "--version", version, "--handler", str(work / "student_handler.py"),
+            "--serialized-file", str(student / WEIGHTS), "--extra-files", ",".join(extra),
+            "--config-file", str(work / "model-config.yaml"), "--export-path", str(work), "--force",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        built = work / f"{task}.mar"
+        if done.returncode or not built.is_file():
+            raise ArchiveError(f"the archive of {task} cannot be built: {(done.stderr or done.stdout).strip()[-400:]}")
+        archive = folder / built.name
+        archive.write_bytes(built.read_bytes())
+    (folder / f"{archive.name}.sha256").write_text(digest(archive) + "\n")
+    return archive
+
+
+def worker_settings() -> dict[str, object]:
+    """How TorchServe runs a student: one worker that batches what is waiting."""
+    return {
+        "minWorkers": 1,
+        "maxWorkers": 1,
+        "batchSize": 8,
+        "maxBatchDelay": 10,
+        "responseTimeout": 60,
+        "startupTimeout": 120,
+        "handler": {"threads": 1},
+    }
+
+
+def digest(archive: Path) -> str:
+    with archive.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_digest(archive: Path, expected: str) -> None:
+    """Raise ArchiveError unless the archive is, byte for byte, the one that was proven."""
+    if digest(archive) != expected:
+        raise ArchiveError(
+            f"{archive.name} is not the archive that was registered (its digest differs): "
+            "it was changed after its parity check and is not served"
+        )

@@ -1,0 +1,79 @@
+"""The client behind ``cpfd classify``: one video in, the student's answer out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from serving.server import Server, ServingError
+
+
+class RequestRefused(ValueError):  # noqa: N818 - what happened to the request
+    """The server refused the request; the message is its reason."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What TorchServe answered."""
+
+    task: str
+    version: str
+    label: str
+    scores: dict[str, float]
+
+
+def classify(server: Server, task: str, video: bytes, title: str, overlay_text: str) -> Reply:
+    """Ask ``task``'s student.
+
+    Raises:
+        ServingError: nobody answers, or the task is not served.
+        RequestRefused: the video cannot be classified, with the reason.
+    """
+    if task not in server.tasks:
+        raise ServingError(f"{task} is not served here: {', '.join(server.tasks) or 'no task'} is")
+    reply = _post(server, task, video, title, overlay_text, server.keys["inference"]["key"])
+    if reply.status_code == 400 and "token" in reply.text.lower():
+        reply = _post(server, task, video, title, overlay_text, renew_token(server))
+    if reply.status_code == 413:
+        raise RequestRefused("the video is larger than the server accepts")
+    try:
+        answer = reply.json()
+    except requests.JSONDecodeError as error:
+        raise ServingError(f"the server answered {reply.status_code} without a reason") from error
+    if not reply.ok:
+        raise RequestRefused(str(answer.get("error") or answer.get("message") or answer))
+    return Reply(**answer)
+
+
+def renew_token(server: Server) -> str:
+    """A new inference token: TorchServe's expire after an hour."""
+    headers = {"Authorization": f"Bearer {server.keys['API']['key']}"}
+    try:
+        reply = requests.get(f"{server.management}/token", params={"type": "inference"}, headers=headers, timeout=10)
+        reply.raise_for_status()
+    except requests.RequestException as error:
+        raise ServingError(f"the server does not renew its token: {error}") from error
+    return server.keys["inference"]["key"]
+
+
+def _post(server: Server, task: str, video: bytes, title: str, overlay_text: str, token: str) -> requests.Response:
+    try:
+        return requests.post(
+            f"{server.inference}/predictions/{task}",
+            files={"video": ("video", video, "application/octet-stream")},
+            data={"title": title, "overlay_text": overlay_text},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=120,
+        )
+    except requests.RequestException as error:
+        raise ServingError(f"the server at {server.inference} does not answer: start one with 'cpfd serve'") from error
+
+
+def read_video(path: Path) -> bytes:
+    """Raises RequestRefused if there is no such file, or nothing in it."""
+    if not path.is_file():
+        raise RequestRefused(f"there is no video at {path}")
+    content = path.read_bytes()
+    if not content:
+        raise RequestRefused(f"{path} has zero bytes")
+    return content

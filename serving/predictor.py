@@ -1,0 +1,85 @@
+"""The predictor: raw video, title and overlay text in, class scores out. Plain Python, whatever serves it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from models.clips import MediaError, decode_clip
+from models.metrics import decide
+from models.settings import ClipSettings, TextSettings
+from models.text import encode
+from models.xvlm import XVLMForClassification
+
+__all__ = ["Answer", "MediaError", "Predictor", "RawInput"]
+
+
+@dataclass(frozen=True)
+class RawInput:
+    """What exists the moment a video is uploaded. ``video`` is the file's bytes or a local path."""
+
+    video: bytes | str
+    title: str = ""
+    overlay_text: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Scores by class (they sum to 1), and the class decided on."""
+
+    label: str
+    scores: dict[str, float]
+
+
+class Predictor:
+    """One student with the pre-processing that it was trained with."""
+
+    def __init__(
+        self, model: XVLMForClassification, tokenizer: PreTrainedTokenizerFast, threshold: float | None
+    ) -> None:
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.device).eval()
+        self.tokenizer = tokenizer
+        self.threshold = threshold
+        self.clips = ClipSettings.model_validate(model.config.clips)
+        self.texts = TextSettings.model_validate(model.config.texts)
+
+    @classmethod
+    def load(cls, folder: Path, threshold: float | None) -> "Predictor":
+        """From a student's folder: safetensors and JSON only, nothing is run or fetched."""
+        model = XVLMForClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+        return cls(model, tokenizer, threshold)
+
+    def clip(self, raw: RawInput) -> np.ndarray:
+        """The video's frames (F, H, W, 3). Raises MediaError if it cannot be decoded."""
+        return decode_clip(raw.video, self.clips)
+
+    @torch.inference_mode()
+    def answer(self, clips: Sequence[np.ndarray], inputs: Sequence[RawInput]) -> list[Answer]:
+        """Answers to a batch whose clips are decoded."""
+        input_ids, attention_mask = encode(
+            self.tokenizer, [raw.title for raw in inputs], [raw.overlay_text for raw in inputs], self.texts
+        )
+        frames = torch.from_numpy(np.stack(clips))
+        tensors = [values.to(self.device) for values in (frames, input_ids, attention_mask)]
+        probabilities = self.model(*tensors).softmax(1).cpu().numpy()
+        classes = self.model.config.classes
+        return [
+            Answer(classes[index], {label: float(score) for label, score in zip(classes, row, strict=True)})
+            for index, row in zip(decide(probabilities, self.threshold), probabilities, strict=True)
+        ]
+
+    def predict(self, video: bytes | str, title: str = "", overlay_text: str = "") -> Answer:
+        """The answer to one video. Raises MediaError if it cannot be decoded."""
+        raw = RawInput(video, title, overlay_text)
+        return self.answer([self.clip(raw)], [raw])[0]
+
+
+def read_serving_settings(folder: Path) -> dict[str, float | str | None]:
+    """serving.json of an archive: task, version and threshold."""
+    return json.loads((folder / "serving.json").read_text())

@@ -23,6 +23,6 @@ def check_parity(
 
     rows = pd.read_parquet(catalogue.path, columns=["video_id", "title", "overlay_text", "media_uri"])
     judged = pd.read_parquet(scores.path)
-    found = check_parity(Path(archive.path), task, rows, judged)
+    found = check_parity(Path(archive.path), task, rows, judged, Path(parity.path).with_name("torchserve"))
     Path(parity.path).write_text(json.dumps(found, indent=1))
     print(f"{found['videos']} videos: the largest difference is {found['largest_difference']:.1e}", flush=True)

@@ -162,7 +162,7 @@ def _cues(words: list[str], strength: float, random: np.random.Generator) -> lis
 def label_table(latents: Latents, random: np.random.Generator) -> pd.DataFrame:
     """Reviewers' labels: for each task one video of three is reviewed, hours to days after publication."""
     harmful = random.random(len(latents.harm)) < _sigmoid(3.0 * (latents.harm - 2.1))
-    low_quality = random.random(len(latents.flaws)) < _sigmoid(2.0 * latents.flaws)
+    low_quality = random.random(len(latents.flaws)) < _sigmoid(1.2 * latents.flaws)
     mistaken = random.random(len(latents.topic)) < 0.12
     topic = np.where(mistaken, random.integers(len(TOPICS), size=len(mistaken)), latents.topic)
     answers = {

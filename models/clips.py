@@ -52,7 +52,8 @@ def decode_clip(source: str | bytes, settings: ClipSettings) -> np.ndarray:
     """Decode a video once, front to back, into a clip of evenly spaced frames.
 
     Frame counts in containers are often wrong, so none is trusted: frames are kept at a stride that doubles
-    whenever twice the wanted number is held. Memory stays bounded whatever the length. An image counts as a
+    whenever four times the wanted number is held, and those nearest to the starts of ``frames`` equal segments
+    are taken. Memory stays bounded whatever the length. An image counts as a
     one-frame video; a short video repeats its frames.
 
     Returns:
@@ -75,7 +76,7 @@ def decode_clip(source: str | bytes, settings: ClipSettings) -> np.ndarray:
                 if count > settings.longest_video:
                     raise MediaError(f"longer than {settings.longest_video} frames")
                 if (count - 1) % stride == 0:
-                    if len(kept) == 2 * settings.frames:
+                    if len(kept) == 4 * settings.frames:
                         kept, stride = kept[::2], 2 * stride
                     kept.append(_resized(frame, size))
     except (av.error.FFmpegError, OSError) as error:
@@ -84,7 +85,8 @@ def decode_clip(source: str | bytes, settings: ClipSettings) -> np.ndarray:
         raise MediaError("no frames in the video")
     if count < 0.9 * declared:
         raise MediaError(f"truncated: {count} of {declared} frames decode")
-    return np.stack([kept[index * len(kept) // settings.frames] for index in range(settings.frames)])
+    starts = [index * count / settings.frames for index in range(settings.frames)]
+    return np.stack([kept[min(round(start / stride), len(kept) - 1)] for start in starts])
 
 
 def _resized(frame: av.VideoFrame, size: int) -> np.ndarray:

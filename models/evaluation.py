@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from models.metrics import best_threshold, bootstrap_f1, decide, f1, pr_auc, roc_auc
 
 MODELS = ("baseline", "student", "teacher")
+SMALLEST_GAP = 0.005
 
 
 class EvaluationError(ValueError):
@@ -26,8 +27,8 @@ class Evaluation(BaseModel, frozen=True, extra="forbid"):
     """All that the gate, the report and the registry need to know of an evaluation.
 
     ``difference`` is the student's F1 less the baseline's, with its 95 % interval over paired resamples of
-    the evaluation rows. ``gap_closed`` is the student's share of the way from baseline to teacher, None
-    where the teacher is less than 0.005 from the baseline (METHODS 1.6).
+    the evaluation rows. ``gap_closed`` is the student's share of the way from baseline to teacher, by metric;
+    None where the teacher is less than 0.005 above the baseline: there is no gap to close (METHODS 1.6).
     """
 
     classes: tuple[str, ...]
@@ -36,7 +37,7 @@ class Evaluation(BaseModel, frozen=True, extra="forbid"):
     models: dict[str, ModelMetrics]
     difference: float
     difference_interval: tuple[float, float]
-    gap_closed: float | None
+    gap_closed: dict[str, float | None]
 
 
 def evaluate(
@@ -74,7 +75,6 @@ def evaluate(
     }
     names = list(probabilities)
     student, baseline = names.index("student"), names.index("baseline")
-    gap = metrics["teacher"].f1 - metrics["baseline"].f1
     difference = metrics["student"].f1 - metrics["baseline"].f1
     return Evaluation(
         classes=classes,
@@ -83,8 +83,13 @@ def evaluate(
         models=metrics,
         difference=difference,
         difference_interval=_interval(samples[:, student] - samples[:, baseline]),
-        gap_closed=difference / gap if abs(gap) >= 0.005 else None,
+        gap_closed={name: _gap_closed(metrics, name) for name in ("f1", "roc_auc", "pr_auc")},
     )
+
+
+def _gap_closed(metrics: dict[str, ModelMetrics], name: str) -> float | None:
+    baseline, student, teacher = (getattr(metrics[model], name) for model in MODELS)
+    return (student - baseline) / (teacher - baseline) if teacher - baseline >= SMALLEST_GAP else None
 
 
 def _interval(samples: np.ndarray) -> tuple[float, float]:

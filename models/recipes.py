@@ -93,6 +93,8 @@ def train_teachers(
     dense, names = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
     folds = settings.distillation.folds
+    epochs = settings.distillation.teacher_epochs or settings.training.epochs
+    training = settings.training.model_copy(update={"epochs": epochs})
     train = (data.frame.split == "train").to_numpy()
     teachers = []
     for fold in range(folds):
@@ -112,7 +114,7 @@ def train_teachers(
         model.scaler.fit(dense[rows])
         chosen = videos.select(rows)
         loss = _label_loss(_class_weights(chosen, settings))
-        teachers.append((model, fit(model, chosen, loss, settings.training, seed + fold)))
+        teachers.append((model, fit(model, chosen, loss, training, seed + fold)))
     return teachers
 
 

@@ -77,6 +77,7 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     loss_min: float | None = Field(None, ge=0)
     loss_max: float | None = Field(None, gt=0)
     folds: int = Field(3, ge=1, le=20)
+    teacher_epochs: int | None = Field(None, ge=1, description="default: as many as the student's")
     unlabelled: bool = Field(False, description="also learn from the soft targets of videos without a label (alpha 1)")
 
     @model_validator(mode="after")

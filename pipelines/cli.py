@@ -36,6 +36,15 @@ EndOption = Annotated[
     typer.Option(formats=["%Y-%m-%d"], help="First day after the window. Default: the day after the newest video."),
 ]
 HERE = Path(".cpfd")
+# Read by the libraries when they are imported: no telemetry, no bars and notices between our own lines.
+QUIET = {
+    "GX_ANALYTICS_ENABLED": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 def _workspace(folder: Path) -> "Workspace":
@@ -47,7 +56,7 @@ def _workspace(folder: Path) -> "Workspace":
 @app.command()
 def demo(
     workspace: WorkspaceOption = HERE,
-    videos: Annotated[int, typer.Option(min=60, help="Videos to simulate.")] = 3000,
+    videos: Annotated[int, typer.Option(min=60, help="Videos to simulate.")] = 4000,
     task: Annotated[str, typer.Option(help="The task to run.")] = "low_quality",
 ) -> None:
     """The main job on simulated videos: corpus, run, promotion, TorchServe, and its answer to a held-out video."""
@@ -75,7 +84,7 @@ def demo(
 def corpus_simulate(
     workspace: WorkspaceOption = HERE,
     name: Annotated[str, typer.Option(help="Name of the corpus.")] = "simulated",
-    videos: Annotated[int, typer.Option(min=60, help="How many videos.")] = 3000,
+    videos: Annotated[int, typer.Option(min=60, help="How many videos.")] = 4000,
     days: Annotated[int, typer.Option(min=10, help="Over how many days.")] = 100,
     seed: Annotated[int, typer.Option(help="The same seed gives the same corpus.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a corpus of that name.")] = False,
@@ -300,8 +309,8 @@ def _print_reply(reply: "Reply") -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake is one sentence and exit status 1."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         app(standalone_mode=False)
     except KeyboardInterrupt:

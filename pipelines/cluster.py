@@ -6,13 +6,12 @@ from kfp import compiler
 
 from pipelines.retrain import retrain_pipeline
 from pipelines.task import Task
-from pipelines.workspace import code_version
 
 
 def compile_task(task: Task, path: Path) -> Path:
     """Write the compiled pipeline of ``task`` to ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial.yaml")
-    compiler.Compiler().compile(retrain_pipeline(task, code_version()), str(partial))
+    compiler.Compiler().compile(retrain_pipeline(task), str(partial))
     partial.replace(path)
     return path

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from pipelines.retrain import retrain_pipeline
 from pipelines.task import Task
-from pipelines.workspace import Workspace, code_version
+from pipelines.workspace import Workspace
 
 STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
 CACHED = re.compile(r"Task .*?'([\w-]+)'.*(?:cache|cached)", re.IGNORECASE)
@@ -112,7 +112,7 @@ def run_locally(
             cache_root=str(workspace.cache),
         )
         try:
-            retrain_pipeline(task, code_version())(
+            retrain_pipeline(task)(
                 corpus=str(workspace.corpus(task.corpus)),
                 window_end=window_end.isoformat(),
                 tracking_uri=workspace.tracking_uri,

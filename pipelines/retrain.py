@@ -22,13 +22,15 @@ from components.train_teacher import train_teacher
 from components.validate_data import validate_data
 from components.validate_features import validate_features
 from pipelines.task import Task
+from pipelines.workspace import code_digest, code_version
 
 GPU = "nvidia.com/gpu"
 TRAINING_MEMORY = "16Gi"
 
 
-def retrain_pipeline(task: Task, code_version: str) -> Callable[..., Any]:
+def retrain_pipeline(task: Task) -> Callable[..., Any]:
     """The pipeline of one task. Its settings are constants of the graph; the window is data given at run time."""
+    version_of_code = code_version()
     student = task.student.model_dump_json()
     classes = list(task.classes)
     validation = task.validation.model_dump_json()
@@ -91,7 +93,7 @@ def retrain_pipeline(task: Task, code_version: str) -> Callable[..., Any]:
             soft_targets=soft_targets,
             student=student,
             gate=task.gate.model_dump_json(),
-            code_version=code_version,
+            code_version=version_of_code,
         )
         registered = register(
             **evidence,
@@ -99,7 +101,7 @@ def retrain_pipeline(task: Task, code_version: str) -> Callable[..., Any]:
             decision=decided.outputs["decision"],
             report=decided.outputs["report"],
             settings=json.dumps(task.model_dump(mode="json"), sort_keys=True),
-            code_version=code_version,
+            code_version=version_of_code,
             tracking_uri=tracking_uri,
             run_name=run_name,
         )
@@ -124,11 +126,17 @@ def retrain_pipeline(task: Task, code_version: str) -> Callable[..., Any]:
                 tracking_uri=tracking_uri,
             )
             nominated.set_caching_options(False)
-        for step in (
-            window, checked, features, features_checked, decoded, baseline, teacher, scored, distilled, judged,
-            decided, registered, packed, parity, nominated,
-        ):  # fmt: skip
-            # Part of a local cache key: a step is not reused after its code changed.
-            step.set_env_variable("CPFD_CODE_VERSION", code_version)
+        read_by = {
+            ("corpus",): (window,),
+            ("corpus", "models"): (checked, features_checked, decoded),
+            ("feature_repo",): (features,),
+            ("models",): (baseline, teacher, scored, distilled, judged),
+            ("models", "registry"): (decided, registered, nominated),
+            ("models", "serving"): (packed, parity),
+        }
+        for rooms, steps in read_by.items():
+            for step in steps:
+                # Part of a local cache key: a step is repeated when the code of the rooms it reads changed.
+                step.set_env_variable("CPFD_CODE", code_digest(rooms))
 
     return retrain

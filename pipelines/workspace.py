@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,14 +67,19 @@ class Workspace:
             yield
 
 
-def code_version() -> str:
-    """The commit, where git knows one, and a digest of the rooms' source: the code a run is a function of."""
+def code_digest(rooms: Iterable[str] = ROOMS) -> str:
+    """A digest of the source in these rooms."""
     digest = hashlib.sha256()
-    for room in ROOMS:
+    for room in rooms:
         for path in sorted((ROOT / room).rglob("*")):
             if path.suffix in {".py", ".html", ".yaml"} and "data" not in path.relative_to(ROOT).parts:
                 digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    return f"{_commit()}+{digest.hexdigest()[:10]}"
+    return digest.hexdigest()[:10]
+
+
+def code_version() -> str:
+    """The commit, where git knows one, and a digest of all rooms: the code a run is a function of."""
+    return f"{_commit()}+{code_digest()}"
 
 
 def _commit() -> str:

@@ -190,7 +190,8 @@ def _word(verdict: Verdict) -> str:
 
 
 def _headline(evaluation: Evaluation) -> dict[str, float]:
-    values = {"f1_difference": evaluation.difference, "gap_closed": evaluation.gap_closed}
+    values: dict[str, float | None] = {"f1_difference": evaluation.difference}
+    values |= {f"{name}_gap_closed": share for name, share in evaluation.gap_closed.items()}
     for name, metrics in evaluation.models.items():
         for key in ("f1", "roc_auc", "pr_auc"):
             values[f"{name}_{key}"] = getattr(metrics, key)

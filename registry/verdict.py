@@ -6,9 +6,12 @@ from models.evaluation import Evaluation
 
 
 class GateSettings(BaseModel, frozen=True, extra="forbid"):
-    """``margin``: by how much the student's F1 must be above the baseline's, in F1 (0.01 = one point)."""
+    """``margin``: by how much the student's F1 must be above the baseline's, in F1 (0.01 = one point).
 
-    margin: float = Field(0.005, ge=0, lt=1)
+    A negative margin asks that the student be at most that much worse.
+    """
+
+    margin: float = Field(0.005, ge=-1, lt=1)
 
 
 class Verdict(BaseModel, frozen=True, extra="forbid"):
@@ -20,10 +23,10 @@ class Verdict(BaseModel, frozen=True, extra="forbid"):
 
 
 def decide(evaluation: Evaluation, gate: GateSettings) -> Verdict:
-    """Pass a student whose F1 is above the baseline's by at least the margin; a tie at zero margin fails."""
+    """Pass a student whose F1 is above the baseline's by at least the margin; a tie at margin zero fails."""
     student, baseline = evaluation.models["student"].f1, evaluation.models["baseline"].f1
     difference = evaluation.difference
-    passed = difference >= gate.margin and difference > 0
+    passed = difference > 0 if gate.margin == 0 else difference >= gate.margin
     low, high = evaluation.difference_interval
     reason = (
         f"the student's F1 {student:.4f} is {difference:+.4f} against the baseline's {baseline:.4f} "

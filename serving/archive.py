@@ -11,8 +11,13 @@ import yaml
 
 STUDENT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 WEIGHTS = "model.safetensors"
-# TorchServe runs a file out of the archive; all that file does is to name the installed handler.
-HANDLER = "from serving.handler import StudentHandler as Handler\n\n__all__ = ['Handler']\n"
+# TorchServe runs a file out of the archive, which must define one class; this one adds nothing to the installed one.
+HANDLER = """from serving.handler import StudentHandler
+
+
+class Handler(StudentHandler):
+    pass
+"""
 
 
 class ArchiveError(RuntimeError):

@@ -1,6 +1,5 @@
 """Parity: the archive, really served, answers what was evaluated."""
 
-import tempfile
 from pathlib import Path
 
 import fsspec
@@ -19,13 +18,16 @@ class ParityError(RuntimeError):
     """The served student does not answer what was evaluated."""
 
 
-def check_parity(archive: Path, task: str, rows: pd.DataFrame, scores: pd.DataFrame) -> dict[str, float | int]:
+def check_parity(
+    archive: Path, task: str, rows: pd.DataFrame, scores: pd.DataFrame, folder: Path
+) -> dict[str, float | int]:
     """Serve ``archive``/TASK.mar and ask it about evaluation videos, evenly chosen.
 
     Args:
         archive: folder with TASK.mar and TASK.mar.sha256.
         rows: video_id, title, overlay_text, media_uri.
         scores: video_id, split, and the evaluated class probabilities in ``student``.
+        folder: where the server keeps its logs while it is there.
 
     Returns:
         ``videos`` asked about and the ``largest_difference`` of a score.
@@ -38,10 +40,7 @@ def check_parity(archive: Path, task: str, rows: pd.DataFrame, scores: pd.DataFr
     judged = scores[scores.split == "evaluation"].merge(rows, on="video_id")
     chosen = judged.iloc[np.unique(np.linspace(0, len(judged) - 1, MOST_VIDEOS).astype(int))]
     worst, culprit = 0.0, ""
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        running([mar], Path(scratch) / "server", ServerSettings.any_port()) as server,
-    ):
+    with running([mar], folder, ServerSettings.any_port()) as server:
         for row in chosen.itertuples():
             with fsspec.open(row.media_uri, "rb") as file:
                 reply = classify(server, task, file.read(), row.title or "", row.overlay_text or "")

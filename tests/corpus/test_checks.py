@@ -1,0 +1,122 @@
+"""Great Expectations over the raw window and the features: what stops a run, what is set aside, what is told."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from corpus.checks import (
+    catalogue_expectations,
+    feature_expectations,
+    media_facts,
+    require_few_faults,
+    set_aside_catalogue,
+)
+from corpus.expectations import CRITICAL, DataInvalid, publish_page, raise_if_critical, validate
+from corpus.settings import ValidationSettings
+from corpus.window import select_window
+from models.clips import probe
+
+START, END = pd.Timestamp("2026-06-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
+LIMITS = ValidationSettings(faulty_share=0.1)
+
+
+@pytest.fixture(scope="module")
+def facts(corpus, task):
+    rows = select_window(corpus, task.task, task.classes, START, END, task.window, 2, 0)
+    return media_facts(rows, probe, lambda _: None)
+
+
+def found(facts, task, tmp_path, limits=LIMITS):
+    table, expectations = catalogue_expectations(facts, task.classes, START, END, limits)
+    return validate(table, "raw_window", expectations, tmp_path / "docs")
+
+
+def criticals(findings):
+    return [finding.sentence for finding in findings if finding.severity == CRITICAL]
+
+
+def test_the_simulated_corpus_passes_with_warnings_on_what_is_odd_in_it(facts, task, tmp_path):
+    findings = found(facts, task, tmp_path)
+    assert criticals(findings) == []
+    assert any("titles have at most 4096 characters" in finding.sentence for finding in findings)
+    publish_page(tmp_path / "docs", tmp_path / "page.html")
+    assert (
+        "media can be opened" in (tmp_path / "page.html").read_text()
+        or "media_error" in (tmp_path / "page.html").read_text()
+    )
+
+
+def test_the_simulated_faults_are_set_aside_and_counted(facts):
+    sound, aside = set_aside_catalogue(facts)
+    reasons = aside.reason.str.split(":").str[0].value_counts()
+    assert set(reasons.index) == {"unreadable media", "duplicate media", "duplicate video_id"}
+    assert len(sound) + len(aside) == len(facts)
+    assert sound.video_id.is_unique
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f.assign(label=f.label.where(f.index > 3, "maybe")), "labels are classes of the task"),
+        (lambda f: f.assign(video_id=f.video_id.where(f.index > 2)), "every video has an id"),
+        (lambda f: f.assign(published_at=END), "videos were published inside the window"),
+        (lambda f: f.assign(media_error="broken"), "media can be opened"),
+        (lambda f: f.drop(columns="title").assign(title=""), None),
+    ],
+)
+def test_a_failed_critical_expectation_says_which_with_counts_and_examples(facts, task, tmp_path, change, sentence):
+    findings = found(change(facts), task, tmp_path)
+    if sentence is None:
+        assert criticals(findings) == []
+        return
+    with pytest.raises(DataInvalid, match=sentence) as caught:
+        raise_if_critical(findings, "raw window")
+    assert "rows fail, such as" in str(caught.value)
+
+
+def test_a_class_that_is_too_rare_stops_the_run(facts, task, tmp_path):
+    findings = found(facts, task, tmp_path, ValidationSettings(faulty_share=0.1, least_class_share=0.9))
+    assert any("at least 90.0% of the labels are" in sentence for sentence in criticals(findings))
+
+
+def test_an_expectation_that_cannot_be_computed_counts_as_critical(tmp_path):
+    import great_expectations.expectations as gxe
+
+    checks = [gxe.ExpectColumnValuesToNotBeNull(column="nowhere", severity="warning")]
+    findings = validate(pd.DataFrame({"video_id": ["a"]}), "t", checks, tmp_path / "docs")
+    assert [finding.severity for finding in findings] == [CRITICAL]
+    assert "could not be checked" in findings[0].sentence
+
+
+def features(**columns: list[float]) -> pa.Table:
+    rows = len(next(iter(columns.values())))
+    fields = [pa.field("video_id", pa.string())]
+    fields += [pa.field(name, pa.float32(), metadata={"minimum": "0", "maximum": "1"}) for name in columns]
+    return pa.table([[f"v{index}" for index in range(rows)], *columns.values()], schema=pa.schema(fields))
+
+
+def feature_findings(table: pa.Table, rows: int, tmp_path):
+    frame, expectations = feature_expectations(table, rows, LIMITS)
+    return validate(frame, "privileged_features", expectations, tmp_path / "docs")
+
+
+def test_feature_ranges_missing_rates_and_values_that_are_not_finite(tmp_path):
+    good = list(np.linspace(0, 1, 50))
+    assert feature_findings(features(a=good), 50, tmp_path) == []
+    infinite = [float("inf"), *good[1:]]
+    (told,) = feature_findings(features(a=infinite), 50, tmp_path)
+    assert told.severity == "warning"
+    assert "1 of 50 rows fail" in told.sentence
+    out_of_range = [9.0] * 20 + good[20:]
+    assert any("inside its range" in s for s in criticals(feature_findings(features(a=out_of_range), 50, tmp_path)))
+    missing = [None] * 49 + [0.5]
+    assert any("a is there in at least" in s for s in criticals(feature_findings(features(a=missing), 50, tmp_path)))
+    assert any("one row of features" in s for s in criticals(feature_findings(features(a=good), 49, tmp_path)))
+
+
+def test_more_faults_than_the_limit_stop_the_run():
+    aside = pd.DataFrame({"video_id": ["a", "b"], "reason": ["truncated", "empty"]})
+    require_few_faults(aside, 100, 0.05)
+    with pytest.raises(DataInvalid, match="2 of 10 videos do not decode.*a: truncated"):
+        require_few_faults(aside, 10, 0.05)

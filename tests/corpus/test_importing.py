@@ -1,0 +1,88 @@
+"""Your own table, media and dense tables become a corpus; what is missing is named."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+import yaml
+
+from corpus.contract import LABELS, VIDEOS, CorpusError, read_manifest, read_table
+from corpus.importing import import_corpus, read_mapping
+
+MAPPING = {
+    "description": "Three videos.",
+    "table": "table.csv",
+    "media": "clips",
+    "videos": {"video_id": "id", "media": "file", "title": "caption", "group": "channel", "published_at": "when"},
+    "labels": [{"task": "t", "label": "verdict", "labeled_at": "reviewed"}],
+    "dense": {
+        "motion": {"table": "motion.csv", "video_id": "id", "event_timestamp": "seen", "features": {"m": "mean"}}
+    },
+    "timezone": "Europe/Berlin",
+}
+
+
+@pytest.fixture
+def source(tmp_path):
+    (tmp_path / "clips").mkdir()
+    pd.DataFrame(
+        {
+            "id": [1, 2, 3],
+            "file": ["a.mp4", "b.mp4", "c.mp4"],
+            "caption": ["x", None, "z"],
+            "channel": ["p", "p", "q"],
+            "when": ["2026-01-01 00:30", "2026-01-02 00:00", "2026-01-03 00:00"],
+            "verdict": ["yes", "no", None],
+            "reviewed": ["2026-01-05 00:00"] * 3,
+        }
+    ).to_csv(tmp_path / "table.csv", index=False)
+    pd.DataFrame({"id": [1, 2, 9], "seen": ["2026-01-02 00:00"] * 3, "m": [0.5, None, 1]}).to_csv(
+        tmp_path / "motion.csv", index=False
+    )
+    return tmp_path
+
+
+def mapping(source, **changes):
+    path = source / "mapping.yaml"
+    path.write_text(yaml.safe_dump({**MAPPING, **changes}))
+    return read_mapping(path)
+
+
+def test_tables_come_in_the_contracts_form(source, tmp_path):
+    counts = import_corpus(mapping(source), source, tmp_path / "corpus")
+    assert counts == {"videos": 3, "labels": 2, "dense motion": 2}
+    videos = read_table(tmp_path / "corpus" / "videos", VIDEOS).to_pandas()
+    assert videos.published_at[0] == pd.Timestamp("2025-12-31 23:30", tz="UTC")  # Berlin is an hour ahead
+    assert videos.title.tolist() == ["x", "", "z"]
+    assert videos.media_uri[0] == str(source / "clips" / "a.mp4")
+    assert not read_manifest(tmp_path / "corpus").simulated
+    labels = read_table(tmp_path / "corpus" / "labels", LABELS).to_pandas()
+    assert labels.label.tolist() == ["yes", "no"]
+
+
+def test_made_up_times_keep_groups_together_and_are_told(source, tmp_path):
+    days = {"first": datetime(2026, 3, 1, tzinfo=UTC), "days": 10}
+    videos = {key: value for key, value in MAPPING["videos"].items() if key != "published_at"}
+    labels = [{"task": "t", "label": "verdict"}]
+    import_corpus(mapping(source, upload_days=days, videos=videos, labels=labels), source, tmp_path / "corpus")
+    table = read_table(tmp_path / "corpus" / "videos", VIDEOS).to_pandas()
+    assert (table.groupby("group_id").published_at.nunique() == 1).all()
+    assert table.published_at.nunique() == 2
+    assert "Times are made up" in read_manifest(tmp_path / "corpus").description
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"timezone": None}, "has no time zone: give the mapping a 'timezone'"),
+        ({"table": "nowhere.csv"}, "there is no table at"),
+        ({"media": "nowhere"}, "there is no media folder at"),
+        ({"videos": {**MAPPING["videos"], "title": "nope"}}, "has no column nope"),
+        ({"labels": [{"task": "t", "label": "verdict"}]}, "have no time column"),
+        ({"colour": "red"}, "colour: Extra inputs"),
+    ],
+)
+def test_mistakes_are_named_and_leave_nothing(source, tmp_path, changes, sentence):
+    with pytest.raises(CorpusError, match=sentence):
+        import_corpus(mapping(source, **changes), source, tmp_path / "corpus")
+    assert not (tmp_path / "corpus").exists()

@@ -1,0 +1,59 @@
+"""The simulated corpus holds the contract, is a function of its seed, and contains its planted faults."""
+
+import hashlib
+
+import pyarrow.parquet as pq
+import pytest
+
+from corpus.contract import LABELS, VIDEOS, dense_views, read_manifest, read_table
+from corpus.simulate import SimulationSettings, simulate
+
+
+def digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "corpus.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("twice")
+    settings = SimulationSettings(videos=60, days=10, seed=5)
+    simulate(folder / "one", settings)
+    simulate(folder / "two", settings)
+    simulate(folder / "other", settings.model_copy(update={"seed": 6}))
+    return folder
+
+
+def test_the_same_seed_gives_the_same_bytes(twice):
+    assert digests(twice / "one") == digests(twice / "two")
+    assert digests(twice / "one") != digests(twice / "other")
+
+
+def test_it_says_that_it_is_simulated_and_how_it_was_made(corpus):
+    manifest = read_manifest(corpus)
+    assert manifest.simulated
+    assert manifest.made_by == "cpfd corpus simulate --videos 240 --days 30 --seed 3"
+    assert manifest.description.startswith("Simulated")
+
+
+def test_three_tasks_and_three_views(corpus):
+    labels = read_table(corpus / "labels", LABELS).to_pandas()
+    shares = {task: rows.label.value_counts(normalize=True) for task, rows in labels.groupby("task")}
+    assert shares["harmful_content"]["harmful"] < 0.2
+    assert 0.4 < shares["low_quality"]["low_quality"] < 0.6
+    assert len(shares["topic"]) == 5
+    assert dense_views(corpus) == ["engagement", "reports", "upstream_scores"]
+
+
+def test_late_corrections_and_odd_texts_are_there(corpus):
+    reports = pq.read_table(corpus / "dense" / "reports").to_pandas()
+    late = reports[(reports.created_timestamp - reports.event_timestamp).dt.total_seconds() > 86_400]
+    assert len(late)
+    assert (late.reports >= 500).all()
+    videos = read_table(corpus / "videos", VIDEOS).to_pandas()
+    assert videos.title.str.len().max() == 100_000
+    assert videos.title.str.contains("\x00").any()
+    assert videos.video_id.duplicated().any()

@@ -1,0 +1,100 @@
+"""What counts, on which side, in which fold."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from corpus.contract import CorpusError
+from corpus.settings import WindowSettings
+from corpus.window import assign_folds, assign_splits, newest_labels, select_window, window_start
+
+START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+
+SETTINGS = WindowSettings(evaluation_share=0.25, threshold_share=0.2)
+
+
+def test_months_are_calendar_months():
+    assert window_start(datetime(2026, 5, 31, tzinfo=UTC), 3) == datetime(2026, 2, 28, tzinfo=UTC)
+
+
+def test_the_end_is_excluded_and_the_start_is_not(corpus, task):
+    middle = START + timedelta(days=15)
+    rows = select_window(corpus, task.task, task.classes, START, middle, SETTINGS, 2, 0)
+    assert (rows.published_at >= START).all()
+    assert (rows.published_at < middle).all()
+
+
+def test_a_label_made_after_the_end_is_not_known(corpus, task):
+    rows = select_window(corpus, task.task, task.classes, START, START + timedelta(days=20), SETTINGS, 2, 0)
+    labelled = rows[rows.label.notna()]
+    assert (labelled.as_of < START + timedelta(days=20)).all()
+    unlabelled = rows[rows.label.isna()]
+    assert (unlabelled.as_of == START + timedelta(days=20)).all()
+    assert (unlabelled.split == "unlabelled").all()
+
+
+def test_of_several_labels_the_newest_counts():
+    times = pd.to_datetime(["2026-01-01", "2026-01-03", "2026-01-02"], utc=True)
+    labels = pd.DataFrame({"video_id": "a", "task": "t", "label": ["x", "z", "y"], "labeled_at": times})
+    assert newest_labels(labels, "t", datetime(2026, 2, 1, tzinfo=UTC)).label.tolist() == ["z"]
+    assert newest_labels(labels, "t", datetime(2026, 1, 3, tzinfo=UTC)).label.tolist() == ["y"]
+
+
+def rows_of(groups: list[str | None]) -> pd.DataFrame:
+    count = len(groups)
+    return pd.DataFrame(
+        {
+            "video_id": [f"v{index}" for index in range(count)],
+            "group_id": groups,
+            "label": ["a", "b"] * (count // 2) + ["a"] * (count % 2),
+        }
+    )
+
+
+@pytest.mark.parametrize("split", ["newest", "random"])
+def test_a_group_stays_on_one_side_and_in_one_fold(split):
+    rows = rows_of([f"g{index % 17}" if index % 5 else None for index in range(200)])
+    rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
+    grouped = rows[rows.group_id.notna()]
+    assert (grouped.groupby("group_id").split.nunique() == 1).all()
+    shares = rows.split.value_counts(normalize=True)
+    assert 0.15 < shares["evaluation"] < 0.35
+    rows["fold"] = assign_folds(rows, 3, seed=1)
+    train = rows[(rows.split == "train") & rows.group_id.notna()]
+    assert (train.groupby("group_id").fold.nunique() == 1).all()
+    assert set(rows.fold[rows.split == "train"]) == {0, 1, 2}
+    assert (rows.fold[rows.split != "train"] == -1).all()
+
+
+def test_newest_puts_the_newest_on_the_evaluation_side():
+    rows = rows_of([None] * 100)
+    splits = assign_splits(rows, SETTINGS, seed=0)
+    assert list(splits) == ["train"] * 55 + ["threshold"] * 20 + ["evaluation"] * 25
+
+
+def test_the_seed_alone_decides_a_random_split():
+    rows = rows_of([None] * 100)
+    random = SETTINGS.model_copy(update={"split": "random"})
+    assert (assign_splits(rows, random, 1) == assign_splits(rows, random, 1)).all()
+    assert (assign_splits(rows, random, 1) != assign_splits(rows, random, 2)).any()
+
+
+def test_an_empty_window_says_how_far_the_corpus_reaches(corpus, task):
+    late = datetime(2030, 1, 1, tzinfo=UTC)
+    with pytest.raises(CorpusError, match="the corpus reaches from 2026-06"):
+        select_window(corpus, task.task, task.classes, late, late + timedelta(days=90), SETTINGS, 2, 0)
+
+
+def test_a_class_without_rows_and_a_task_without_labels_are_named(corpus, task):
+    with pytest.raises(CorpusError, match="no video labelled never_given"):
+        select_window(corpus, task.task, (*task.classes, "never_given"), START, END, SETTINGS, 2, 0)
+    with pytest.raises(CorpusError, match="label for the task unknown_task"):
+        select_window(corpus, "unknown_task", task.classes, START, END, SETTINGS, 2, 0)
+
+
+def test_too_few_groups_for_the_folds_is_named():
+    rows = rows_of(["one", "two"] * 10)
+    rows["split"] = "train"
+    with pytest.raises(CorpusError, match="2 groups of training videos cannot make 3 folds"):
+        assign_folds(rows, 3, 0)

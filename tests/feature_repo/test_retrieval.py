@@ -1,0 +1,82 @@
+"""Retrieval as of the label time through real Feast, against a plain reference; the repository by its own command."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import feature_repo
+from feature_repo.retrieval import FeatureError, retrieve_features
+from feature_repo.services import TASK_VIEWS
+from feature_repo.views import feature_views
+
+
+def reference(corpus: Path, view: str, feature: str, catalogue: pd.DataFrame) -> list[object]:
+    """The newest value observed and written by each video's ``as_of``, by looking at every row."""
+    table = pq.read_table(corpus / "dense" / view).to_pandas()
+    rows = dict(list(table.groupby("video_id")))
+    values = []
+    for video_id, as_of in zip(catalogue.video_id, catalogue.as_of, strict=True):
+        group = rows.get(video_id)
+        if group is None:
+            values.append(None)
+            continue
+        known = group[(group.event_timestamp <= as_of) & (group.created_timestamp <= as_of)]
+        newest = known.sort_values(["event_timestamp", "created_timestamp"]).tail(1)
+        values.append(newest[feature].iloc[0] if len(newest) else None)
+    return values
+
+
+@pytest.mark.parametrize(
+    ("view", "feature"), [("engagement", "views"), ("reports", "reports"), ("upstream_scores", "quality_score")]
+)
+def test_values_are_those_known_at_the_label_time(artifacts, corpus, catalogue, view, feature):
+    found = pq.read_table(artifacts / "privileged.parquet")
+    assert found["video_id"].to_pylist() == catalogue.video_id.tolist()
+    expected = np.array(reference(corpus, view, feature, catalogue), dtype=float)
+    np.testing.assert_allclose(found[feature].to_numpy(zero_copy_only=False), expected, equal_nan=True)
+
+
+def test_late_corrections_and_consequences_stay_out(artifacts, corpus, catalogue):
+    """The corpus holds both leaks; without the cut-off on writing they would come in."""
+    labelled = (catalogue.label.notna()).to_numpy()
+    reports = pq.read_table(artifacts / "privileged.parquet")["reports"].to_numpy(zero_copy_only=False)
+    late = pq.read_table(corpus / "dense" / "reports").to_pandas()
+    assert (late.reports >= 500).any()
+    harmful_by_audit = reports[labelled] >= 500
+    assert not harmful_by_audit.any()
+
+
+def test_ranges_and_views_travel_with_the_table(artifacts):
+    field = pq.read_schema(artifacts / "privileged.parquet").field("quality_score")
+    assert field.metadata[b"view"] == b"upstream_scores"
+    assert (field.metadata[b"minimum"], field.metadata[b"maximum"]) == (b"0", b"1")
+
+
+def test_a_task_without_service_and_a_corpus_without_table_are_named(corpus, catalogue, tmp_path):
+    with pytest.raises(FeatureError, match=r"add a line to feature_repo/services.py"):
+        retrieve_features(corpus, "nobody", catalogue, str(tmp_path / "r.db"))
+    with pytest.raises(FeatureError, match="has no dense table motion"):
+        retrieve_features(corpus, "fight", catalogue, str(tmp_path / "r.db"))
+
+
+def test_every_task_view_exists_and_every_view_is_privileged_and_offline():
+    views = feature_views("anywhere")
+    assert {name for names in TASK_VIEWS.values() for name in names} == set(views)
+    for view in views.values():
+        assert view.online is False
+        assert view.tags["privileged"] == "true"
+
+
+def test_the_feast_command_applies_and_lists_the_repository(tmp_path):
+    copy = tmp_path / "feature_repo"
+    shutil.copytree(Path(feature_repo.__file__).parent, copy, ignore=shutil.ignore_patterns("data", "__pycache__"))
+    feast = [str(Path(sys.executable).with_name("feast")), "-c", str(copy)]
+    subprocess.run([*feast, "apply"], check=True, capture_output=True, text=True)
+    listed = subprocess.run([*feast, "feature-services", "list"], check=True, capture_output=True, text=True).stdout
+    assert all(task in listed for task in TASK_VIEWS)

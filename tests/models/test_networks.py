@@ -1,0 +1,97 @@
+"""The two networks: what they read, what they ignore, and that they come back from disk as they were."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.dfxvlm import DenseScaler, DFXVLMConfig, DFXVLMForClassification
+from models.settings import StudentSettings
+from models.xvlm import XVLMConfig, XVLMForClassification
+
+
+@pytest.fixture
+def inputs() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "frames": torch.randint(0, 256, (3, 2, 32, 32, 3), generator=generator, dtype=torch.uint8),
+        "input_ids": torch.randint(5, 90, (3, 9), generator=generator),
+        "attention_mask": torch.ones(3, 9, dtype=torch.long),
+    }
+
+
+def student(settings: StudentSettings, seed: int = 0) -> XVLMForClassification:
+    torch.manual_seed(seed)
+    return XVLMForClassification(XVLMConfig.from_settings(settings, 100)).eval()
+
+
+def test_padding_does_not_change_the_answer(student_settings, inputs):
+    model = student(student_settings)
+    padded = {
+        **inputs,
+        "input_ids": torch.nn.functional.pad(inputs["input_ids"], (0, 4), value=7),
+        "attention_mask": torch.nn.functional.pad(inputs["attention_mask"], (0, 4)),
+    }
+    torch.testing.assert_close(model(**inputs), model(**padded), atol=1e-5, rtol=0)
+
+
+def test_text_attention_is_not_causal(student_settings, inputs):
+    model = student(student_settings)
+    changed = {**inputs, "input_ids": inputs["input_ids"].clone()}
+    changed["input_ids"][:, -1] = 3
+    assert (model(**inputs) - model(**changed)).abs().min() > 0  # the first token sees the last one
+
+
+def test_the_order_of_frames_matters_once_positions_are_learned(student_settings, inputs):
+    model = student(student_settings)
+    flipped = {**inputs, "frames": inputs["frames"].flip(1)}
+    torch.testing.assert_close(model(**inputs), model(**flipped), atol=1e-5, rtol=0)
+    torch.nn.init.normal_(model.xvlm.frame_position)
+    assert (model(**inputs) - model(**flipped)).abs().max() > 1e-4
+
+
+def test_visual_tokens_are_mean_then_patches_frame_by_frame(student_settings, inputs):
+    model = student(student_settings)
+    tokens = model.xvlm.visual_tokens(inputs["frames"])
+    per_frame = tokens.shape[1] // 2
+    torch.testing.assert_close(tokens[:, 0], tokens[:, 1:per_frame].mean(1), atol=1e-5, rtol=0)
+
+
+def test_a_network_comes_back_from_disk_as_it_was(student_settings, inputs, tmp_path):
+    model = student(student_settings)
+    model.save_pretrained(tmp_path)
+    again = XVLMForClassification.from_pretrained(tmp_path).eval()
+    assert torch.equal(model(**inputs), again(**inputs))
+    assert again.config.classes == list(student_settings.classes)
+    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".json", ".safetensors")]
+
+
+def test_start_weights_depend_on_the_seed_alone(student_settings):
+    first, same, other = (student(student_settings, seed) for seed in (0, 0, 1))
+    pairs = zip(first.parameters(), same.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert not torch.equal(first.head[0].weight, other.head[0].weight)
+
+
+def test_the_teacher_reads_dense_features_and_keeps_its_scaler(student_settings, inputs, tmp_path, rng):
+    torch.manual_seed(0)
+    config = DFXVLMConfig.from_settings(student_settings, 100, dense_features=["a", "b"], dense_widths=[8])
+    teacher = DFXVLMForClassification(config).eval()
+    teacher.scaler.fit(rng.normal(100, 20, (50, 2)))
+    teacher.save_pretrained(tmp_path)
+    again = DFXVLMForClassification.from_pretrained(tmp_path).eval()
+    dense = torch.tensor([[100.0, 80.0], [torch.nan, torch.inf], [1e30, -1e30]])
+    assert torch.equal(teacher(**inputs, dense=dense), again(**inputs, dense=dense))
+    assert torch.isfinite(again(**inputs, dense=dense)).all()
+    assert not torch.equal(teacher(**inputs, dense=dense), teacher(**inputs, dense=dense + 5))
+
+
+def test_scaler_standardises_and_marks_what_is_missing(rng):
+    values = np.stack([rng.normal(50, 10, 500), np.full(500, np.nan), np.full(500, 3.0)], axis=1)
+    values[0, 0], values[1, 0] = np.nan, np.inf
+    scaler = DenseScaler(3)
+    scaler.fit(values)
+    out = scaler(torch.from_numpy(values.astype(np.float32)))
+    assert torch.isfinite(out).all()
+    assert out[:2, 3].tolist() == [1, 1]
+    assert out[:, 4].sum() == 500
+    assert abs(float(out[2:, 0].median())) < 0.1

@@ -1,0 +1,56 @@
+"""Task files: what is in the house is whole, and a mistake is told with its line."""
+
+import pytest
+
+from pipelines.task import TASKS, TaskError, load_task, task_names
+
+GOOD = """task: mine
+description: A task
+classes: [no, yes]
+training:
+  epochs: 3
+"""
+
+
+def test_every_task_of_the_house_loads():
+    assert task_names() == ["fight", "harmful_content", "low_quality", "topic"]
+    for name in task_names():
+        assert load_task(name).task == name
+    assert TASKS.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (GOOD.replace("epochs: 3", "epoch: 3"), r"mine.yaml, line 5: training.epoch: unknown key"),
+        (GOOD.replace("epochs: 3", "epochs: many"), r"mine.yaml, line 5: training.epochs: Input should be a valid int"),
+        (
+            GOOD.replace("epochs: 3", "epochs: 0"),
+            r"line 5: training.epochs: Input should be greater than or equal to 1",
+        ),
+        (GOOD + "colour: red\n", r"line 6: colour: unknown key"),
+        (GOOD + "description: again\n", r"line 6: description is given twice"),
+        (GOOD.replace("[no, yes]", "[no]"), r"line 3: classes: .*at least 2"),
+        (GOOD.replace("[no, yes]", "[no, no]"), r"line 3: classes: .*distinct"),
+        (GOOD.replace("description: A task\n", ""), r"description: Field required"),
+        (GOOD.replace("task: mine", "task: other"), r"named after another task"),
+        (GOOD.replace("task: mine", "task: ../mine"), r"line 1: task: .*lower-case"),
+        (GOOD.replace("epochs: 3", "epochs: [3"), r"mine.yaml is not YAML"),
+        ("- a list\n", "must map keys to values"),
+        (GOOD + "distillation:\n  alpha_min: 0.9\n  alpha_max: 0.1\n", "alpha_min must not be above alpha_max"),
+        (
+            GOOD + "window:\n  evaluation_share: 0.8\n  threshold_share: 0.2\n",
+            "line 6: window: .*leave at least a tenth",
+        ),
+        (GOOD.replace("classes: [no, yes]", "classes: !!python/object/apply:os.system ['true']"), "not YAML|could not"),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_and_key(tmp_path, text, sentence):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(TaskError, match=sentence):
+        load_task("mine", tmp_path)
+
+
+def test_an_unknown_task_is_told_with_those_there_are():
+    with pytest.raises(TaskError, match="there is no task nobody: there are fight, "):
+        load_task("nobody")

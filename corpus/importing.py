@@ -239,9 +239,7 @@ def _after_publication(ids: pd.Series, videos: pd.DataFrame, mapping: Mapping, d
     if mapping.upload_days is None:
         raise CorpusError(f"{what} have no time column and the mapping has no 'upload_days': say when they were made")
     published = videos.drop_duplicates("video_id").set_index("video_id").published_at.reindex(ids)
-    return pd.Series(
-        (published + timedelta(hours=getattr(mapping.upload_days, delay))).to_numpy(), ids.index
-    ).dt.tz_localize("UTC")
+    return (published + timedelta(hours=getattr(mapping.upload_days, delay))).set_axis(ids.index)
 
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:

@@ -230,7 +230,10 @@ def _reports(latents: Latents, harmful: pd.Series, random: np.random.Generator) 
     corrected = frame[~np.isnan(decided) & (event <= decided) & (random.random(len(frame)) < 0.6)].copy()
     corrected[["reports", "reporters"]] += 500  # an audit writes the outcome into old rows, days later
     corrected["created_timestamp"] = _time(decided[corrected.index].astype(np.int64) + 2 * 86_400)
-    return pd.concat([frame[random.random(len(frame)) > 0.08], corrected], ignore_index=True)
+    recounted = frame[random.random(len(frame)) < 0.1].copy()  # and some are simply counted again, days later
+    recounted[["reports", "reporters"]] = np.ceil(1.5 * recounted[["reports", "reporters"]] + 1)
+    recounted["created_timestamp"] += pd.to_timedelta(random.uniform(1, 5, len(recounted)), unit="D").round("s")
+    return pd.concat([frame[random.random(len(frame)) > 0.08], corrected, recounted], ignore_index=True)
 
 
 def _upstream_scores(latents: Latents, random: np.random.Generator) -> pd.DataFrame:

@@ -312,26 +312,11 @@ def main() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        app(standalone_mode=False)
-    except KeyboardInterrupt:
-        err.print("stopped")
-        sys.exit(130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except Exception as error:
-        _fail(error)
-
-
-def _fail(error: Exception) -> None:
-    import click
-
-    if isinstance(error, click.ClickException):
-        error.show()
-        sys.exit(error.exit_code)
-    if isinstance(error, ValueError | RuntimeError | OSError):
-        err.print(f"[red]Error:[/red] {error}", markup=True)
+        app()
+    except (ValueError, RuntimeError, OSError) as error:
+        err.print("[red]Error:[/red]", end=" ")
+        err.print(str(error), markup=False)
         sys.exit(1)
-    raise error
 
 
 if __name__ == "__main__":

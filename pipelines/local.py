@@ -42,7 +42,7 @@ class StepLog(io.TextIOBase):
     """Takes what kfp prints: keeps it in a file and tells steps from lines."""
 
     file: TextIO
-    tell: Callable[[str, str], None]
+    tell_line: Callable[[str, str], None]
     steps: dict[str, float] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     step: str = ""
@@ -64,15 +64,15 @@ class StepLog(io.TextIOBase):
     def _line(self, line: str) -> None:
         if found := STARTED.search(line):
             self.step, self.started, self.lines = found[1], time.monotonic(), []
-            self.tell(self.step, "")
+            self.tell_line(self.step, "")
         elif found := ENDED.search(line):
             self.steps[found[1]] = time.monotonic() - self.started
             if found[2] == "SUCCESS":
-                self.tell(found[1], "done")
+                self.tell_line(found[1], "done")
         elif line.strip():
             self.lines.append(line.strip())
             if not NOISE.match(line.strip()):
-                self.tell(self.step, line.strip())
+                self.tell_line(self.step, line.strip())
 
     def reason(self) -> str:
         """The last exception of the step that ran last, as its own sentence."""

@@ -87,14 +87,14 @@ def load_task(name: str, folder: Path = TASKS) -> Task:
     if name not in task_names(folder):
         raise TaskError(f"there is no task {name}: there are {', '.join(task_names(folder))}")
     try:
-        root = yaml.compose(path.read_text(), Loader=yaml.SafeLoader)
+        root, values = yaml.compose(path.read_text(), Loader=yaml.SafeLoader), yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise TaskError(f"{path.name} is not YAML: {error}") from error
     if not isinstance(root, yaml.MappingNode):
         raise TaskError(f"{path.name} must map keys to values")
     _refuse_repeated_keys(root, path.name)
     try:
-        task = Task.model_validate(yaml.safe_load(path.read_text()))
+        task = Task.model_validate(values)
     except ValidationError as error:
         raise TaskError("; ".join(_located(each, root, path.name) for each in error.errors())) from error
     if task.task != name:

@@ -1,6 +1,7 @@
 """Your own table, media and dense tables become a corpus; what is missing is named."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from corpus.contract import LABELS, VIDEOS, CorpusError, read_manifest, read_table
 from corpus.importing import import_corpus, read_mapping
+from feature_repo.services import TASK_VIEWS
 
 MAPPING = {
     "description": "Three videos.",
@@ -86,3 +88,20 @@ def test_mistakes_are_named_and_leave_nothing(source, tmp_path, changes, sentenc
     with pytest.raises(CorpusError, match=sentence):
         import_corpus(mapping(source, **changes), source, tmp_path / "corpus")
     assert not (tmp_path / "corpus").exists()
+
+
+FIGHT_CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "fight_clips"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fight_clips.yaml"
+
+
+def test_the_example_names_a_view_and_columns_that_exist():
+    assert set(read_mapping(EXAMPLE).dense) <= set(TASK_VIEWS["fight"])
+
+
+@pytest.mark.skipif(not FIGHT_CLIPS.is_dir(), reason=f"the clips are not at {FIGHT_CLIPS}")
+def test_real_clips_with_real_motion_features(tmp_path):
+    counts = import_corpus(read_mapping(EXAMPLE), FIGHT_CLIPS, tmp_path / "fight_clips")
+    assert counts == {"videos": 300, "labels": 300, "dense motion": 300}
+    videos = read_table(tmp_path / "fight_clips" / "videos", VIDEOS).to_pandas()
+    assert all(Path(uri).is_file() for uri in videos.media_uri)
+    assert videos.group_id.nunique() == 44

@@ -51,8 +51,7 @@ def test_three_tasks_and_three_views(corpus):
 def test_late_corrections_and_odd_texts_are_there(corpus):
     reports = pq.read_table(corpus / "dense" / "reports").to_pandas()
     late = reports[(reports.created_timestamp - reports.event_timestamp).dt.total_seconds() > 86_400]
-    assert len(late)
-    assert (late.reports >= 500).all()
+    assert len(late) > 20
     videos = read_table(corpus / "videos", VIDEOS).to_pandas()
     assert videos.title.str.len().max() == 100_000
     assert videos.title.str.contains("\x00").any()

@@ -6,7 +6,7 @@ from pipelines.task import TASKS, TaskError, load_task, task_names
 
 GOOD = """task: mine
 description: A task
-classes: [no, yes]
+classes: [good, bad]
 training:
   epochs: 3
 """
@@ -30,8 +30,8 @@ def test_every_task_of_the_house_loads():
         ),
         (GOOD + "colour: red\n", r"line 6: colour: unknown key"),
         (GOOD + "description: again\n", r"line 6: description is given twice"),
-        (GOOD.replace("[no, yes]", "[no]"), r"line 3: classes: .*at least 2"),
-        (GOOD.replace("[no, yes]", "[no, no]"), r"line 3: classes: .*distinct"),
+        (GOOD.replace("[good, bad]", "[bad]"), r"line 3: classes: .*at least 2"),
+        (GOOD.replace("[good, bad]", "[bad, bad]"), r"line 3: classes: .*distinct"),
         (GOOD.replace("description: A task\n", ""), r"description: Field required"),
         (GOOD.replace("task: mine", "task: other"), r"named after another task"),
         (GOOD.replace("task: mine", "task: ../mine"), r"line 1: task: .*lower-case"),
@@ -42,7 +42,10 @@ def test_every_task_of_the_house_loads():
             GOOD + "window:\n  evaluation_share: 0.8\n  threshold_share: 0.2\n",
             "line 6: window: .*leave at least a tenth",
         ),
-        (GOOD.replace("classes: [no, yes]", "classes: !!python/object/apply:os.system ['true']"), "not YAML|could not"),
+        (
+            GOOD.replace("classes: [good, bad]", "classes: !!python/object/apply:os.system ['true']"),
+            "not YAML|could not",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_key(tmp_path, text, sentence):

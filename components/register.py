@@ -43,4 +43,4 @@ def register(
         },
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
     )
-    return record_run(tracking_uri, record)  # type: ignore[return-value]
+    return record_run(tracking_uri, record)

@@ -59,4 +59,4 @@ def select_window(
             indent=1,
         )
     )
-    return (start.isoformat(),)  # type: ignore[return-value]
+    return (start.isoformat(),)

@@ -35,6 +35,11 @@ class DenseScaler(nn.Module):
     Anything not finite counts as missing.
     """
 
+    low: Tensor
+    high: Tensor
+    centre: Tensor
+    scale: Tensor
+
     def __init__(self, features: int) -> None:
         super().__init__()
         for name, value in (("low", -torch.inf), ("high", torch.inf), ("centre", 0.0), ("scale", 1.0)):

@@ -77,6 +77,15 @@ class XVLMConfig(PreTrainedConfig):
         return [self.id2label[index] for index in range(len(self.id2label))]
 
 
+def _cross_modal_layer(config: BertConfig, visual_width: int) -> nn.Module:
+    """A BERT layer whose self-attention looks both ways and whose cross-attention reads visual tokens."""
+    layer: Any = BertLayer(config)
+    layer.attention.self.is_causal = False
+    layer.crossattention.self.key = nn.Linear(visual_width, config.hidden_size)
+    layer.crossattention.self.value = nn.Linear(visual_width, config.hidden_size)
+    return layer
+
+
 class CrossModalEncoder(nn.Module):
     """One BERT: the first layers read text, the rest also attend to visual tokens (METHODS 2.2).
 
@@ -90,11 +99,8 @@ class CrossModalEncoder(nn.Module):
         cross = BertConfig(**config.text, is_decoder=True, add_cross_attention=True, attn_implementation=attention)
         self.embeddings = BertEmbeddings(text)
         self.text_layers = nn.ModuleList(BertLayer(text) for _ in range(config.fusion_layer))
-        self.cross_layers = nn.ModuleList(BertLayer(cross) for _ in range(text.num_hidden_layers - config.fusion_layer))
-        for layer in self.cross_layers:
-            layer.attention.self.is_causal = False
-            for name in ("key", "value"):
-                setattr(layer.crossattention.self, name, nn.Linear(visual_width, text.hidden_size))
+        cross_layers = text.num_hidden_layers - config.fusion_layer
+        self.cross_layers = nn.ModuleList(_cross_modal_layer(cross, visual_width) for _ in range(cross_layers))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, visual: Tensor) -> Tensor:
         """(B, L) tokens and (B, V, visual_width) visual tokens to (B, L, hidden) joint states."""
@@ -108,7 +114,7 @@ class CrossModalEncoder(nn.Module):
 
 
 class XVLMPreTrainedModel(PreTrainedModel):
-    config_class = XVLMConfig
+    config_class: type[PreTrainedConfig] = XVLMConfig
     base_model_prefix = "xvlm"
     _supports_sdpa = True
 

@@ -79,9 +79,11 @@ def learning_curves(histories: dict[str, list[dict[str, float]]]) -> str:
 
 def alpha_curve(teacher_loss: np.ndarray, alphas: np.ndarray) -> str:
     """Alpha against the teacher's loss on labelled training rows (the paper's figure 5), and where rows lie."""
-    figure, axes = _axes("Trust in the teacher", "teacher's loss on the video", "alpha")
+    figure, axes = _axes("Trust in the teacher", "teacher's loss on the video", "")
+    shares = np.full(len(teacher_loss), 1 / len(teacher_loss))
+    axes.hist(teacher_loss, bins=30, weights=shares, color=COLOURS["teacher"], alpha=0.45, label="share of the videos")
     order = np.argsort(teacher_loss)
-    axes.plot(teacher_loss[order], alphas[order], color=COLOURS["student"])
-    axes.scatter(teacher_loss, alphas, s=6, alpha=0.25, color=COLOURS["teacher"])
+    axes.plot(teacher_loss[order], alphas[order], color=COLOURS["student"], label="alpha")
+    axes.legend(frameon=False)
     axes.set_ylim(0, 1)
     return _svg(figure)

@@ -10,7 +10,7 @@ import pandas as pd
 from serving.predictor import Predictor
 
 
-class StudentModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]
+class StudentModel(mlflow.pyfunc.PythonModel):
     """A table of raw input (video bytes, title, overlay_text) to a table of label and scores (JSON)."""
 
     def load_context(self, context: Any) -> None:

@@ -91,7 +91,8 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
     for archive in archives:
         shutil.copyfile(archive, store / archive.name)
     ports = _ports(settings)
-    server = Server(folder, *(f"http://127.0.0.1:{port}" for port in ports[:3]), tuple(a.stem for a in archives))
+    inference, management, metrics = (f"http://127.0.0.1:{port}" for port in ports[:3])
+    server = Server(folder, inference, management, metrics, tuple(archive.stem for archive in archives))
     (folder / "config.properties").write_text(config_properties(server, ports[3:], store))
     # Sockets of workers live in the scratch folder, and a socket's path has 108 characters at most.
     with tempfile.TemporaryDirectory(prefix="cpfd-", ignore_cleanup_errors=True) as scratch:

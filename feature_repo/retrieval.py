@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 from feast import FeatureService, FeatureStore, RepoConfig
 from feast.errors import FeastObjectNotFoundException
@@ -13,6 +14,7 @@ from feature_repo.entities import video
 from feature_repo.services import TASK_VIEWS, feature_services
 from feature_repo.views import feature_views
 
+TIMES = ("event_timestamp", "created_timestamp")
 REPOSITORY = Path(__file__).resolve().parent
 
 
@@ -36,15 +38,36 @@ def open_store(corpus: Path, task: str, registry: str) -> tuple[FeatureStore, Fe
     for name in TASK_VIEWS[task]:
         if not any((corpus / "dense" / name).glob("*.parquet")):
             raise FeatureError(f"the corpus {corpus.name} has no dense table {name}, which the task {task} reads")
+    views = feature_views(str(corpus))
+    for name in TASK_VIEWS[task]:
+        require_columns(corpus / "dense" / name, [field.name for field in views[name].schema])
     config = yaml.safe_load((REPOSITORY / "feature_store.yaml").read_text())
     project = "".join(c if c.isalnum() else "_" for c in corpus.name)
     Path(registry).parent.mkdir(parents=True, exist_ok=True)
     config |= {"project": project, "registry": registry}
     store = FeatureStore(config=RepoConfig(repo_path=REPOSITORY, **config))
-    views = feature_views(str(corpus))
     service = feature_services(views)[task]
     store.apply([video, *(views[name] for name in TASK_VIEWS[task]), service])
     return store, service
+
+
+def require_columns(folder: Path, features: list[str]) -> None:
+    """Raise FeatureError unless every file of a dense table has these features, and times with a zone.
+
+    Feast would read a time without zone as UTC, and tell of a missing column only in DuckDB's words.
+    """
+    for file in sorted(folder.glob("*.parquet")):
+        name = f"dense table {folder.name}, {file.name}"
+        try:
+            schema = pq.read_schema(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise FeatureError(f"{name}: not a whole Parquet file ({error})") from error
+        for column in ("video_id", *TIMES, *features):
+            if column not in schema.names:
+                raise FeatureError(f"{name}: no column {column}, it has {', '.join(schema.names)}")
+        for column in TIMES:
+            if getattr(schema.field(column).type, "tz", None) is None:
+                raise FeatureError(f"{name}: {column} has no time zone")
 
 
 def retrieve_features(corpus: Path, task: str, catalogue: pd.DataFrame, registry: str) -> pa.Table:

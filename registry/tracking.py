@@ -60,7 +60,9 @@ def prepare(tracking_uri: str, artifacts: str, task: str) -> None:
     """Create the database and the task's experiment from one process: concurrent first uses crash."""
     client = MlflowClient(tracking_uri)
     if client.get_experiment_by_name(task) is None:
-        client.create_experiment(task, artifact_location=f"{artifacts}/{task}")
+        client.create_experiment(
+            task, artifact_location=f"{artifacts}/{task}", tags={"mlflow.experimentKind": "custom_model_development"}
+        )
 
 
 def record_run(tracking_uri: str, record: RunRecord) -> tuple[str, str]:
@@ -97,7 +99,7 @@ def record_run(tracking_uri: str, record: RunRecord) -> tuple[str, str]:
 
 def _record_network(record: RunRecord, name: str) -> None:
     values = record.evaluation.models[name]
-    with mlflow.start_run(run_name=f"{record.name} {name}", nested=True, tags={"network": name}) as run:
+    with mlflow.start_run(run_name=name, nested=True, tags={"network": name}) as run:
         metrics = [
             Metric(key, value, 0, 0) for key, value in _numbers(values.model_dump(exclude={"f1_interval"})).items()
         ]

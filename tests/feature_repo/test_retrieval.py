@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import feature_repo
-from feature_repo.retrieval import FeatureError, retrieve_features
+from feature_repo.retrieval import FeatureError, require_columns, retrieve_features
 from feature_repo.services import TASK_VIEWS
 from feature_repo.views import feature_views
 
@@ -65,6 +66,23 @@ def test_a_task_without_service_and_a_corpus_without_table_are_named(corpus, cat
         retrieve_features(corpus, "nobody", catalogue, str(tmp_path / "r.db"))
     with pytest.raises(FeatureError, match="has no dense table motion"):
         retrieve_features(corpus, "fight", catalogue, str(tmp_path / "r.db"))
+
+
+def test_a_dense_table_that_breaks_the_contract_is_named(tmp_path):
+    times = {name: pa.array([0], pa.timestamp("us", "UTC")) for name in ("event_timestamp", "created_timestamp")}
+    whole = {"video_id": ["a"], **times, "reports": [1.0]}
+    file = tmp_path / "reports" / "a.parquet"
+    file.parent.mkdir()
+    pq.write_table(pa.table(whole), file)
+    require_columns(file.parent, ["reports"])
+    with pytest.raises(FeatureError, match="dense table reports, a.parquet: no column reporters"):
+        require_columns(file.parent, ["reports", "reporters"])
+    pq.write_table(pa.table({**whole, "created_timestamp": pa.array([0], pa.timestamp("us"))}), file)
+    with pytest.raises(FeatureError, match="created_timestamp has no time zone"):
+        require_columns(file.parent, ["reports"])
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(FeatureError, match="not a whole Parquet file"):
+        require_columns(file.parent, ["reports"])
 
 
 def test_every_task_view_exists_and_every_view_is_privileged_and_offline():

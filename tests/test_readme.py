@@ -1,0 +1,46 @@
+"""The README's statements that a machine can check."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from pipelines.cli import app, corpus_app
+from pipelines.task import TASKS, Task
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_command_it_shows_exists():
+    commands = {each.name or each.callback.__name__ for each in app.registered_commands} | {"corpus"}
+    corpus_commands = {each.name for each in corpus_app.registered_commands}
+    shown = re.findall(r"cpfd ([a-z]+)(?: ([a-z]+))?", README)
+    assert len(shown) >= 10
+    for command, argument in shown:
+        assert command in commands
+        assert command != "corpus" or argument in corpus_commands
+
+
+def test_every_make_target_it_shows_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    shown = set(re.findall(r"make ([a-z]+)", README))
+    assert {"demo", "test", "lint", "format", "bench", "lock"} <= shown <= targets
+
+
+def test_every_file_it_names_exists():
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|yaml))`", README))
+    assert len(named) >= 8
+    assert not [name for name in named if not (ROOT / name).is_file()]
+
+
+def test_the_task_it_shows_is_a_task():
+    (text,) = re.findall(r"```yaml\n(# pipelines/tasks/spam.yaml.*?)```", README, re.DOTALL)
+    assert Task.model_validate(yaml.safe_load(text)).task == "spam"
+    assert not (TASKS / "spam.yaml").exists()
+
+
+def test_the_graph_it_draws_has_every_component():
+    steps = {path.stem for path in (ROOT / "components").glob("*.py")} - {"__init__", "base", "telling"}
+    assert len(steps) == 15
+    assert not [step for step in steps if step not in README]

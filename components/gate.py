@@ -11,10 +11,11 @@ def gate(
     evaluation: Input[Artifact],
     scores: Input[Dataset],
     soft_targets: Input[Dataset],
+    set_aside: Input[Dataset],
+    undecodable: Input[Dataset],
     baseline: Input[Model],
     distilled: Input[Model],
-    student: str,
-    gate: str,
+    settings: str,
     code_version: str,
     decision: Output[Artifact],
     report: Output[HTML],
@@ -32,13 +33,15 @@ def gate(
     from registry.verdict import GateSettings, decide
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
-    verdict = decide(result, GateSettings.model_validate_json(gate))
+    task = json.loads(settings)
+    verdict = decide(result, GateSettings.model_validate(task["gate"]))
     Path(decision.path).write_text(verdict.model_dump_json(indent=1))
     evidence = Evidence.read(
         facts={**json.loads(Path(facts.path).read_text()), "code_version": code_version},
-        settings=json.loads(student),
+        settings=task,
         evaluation=result,
         scores=Path(scores.path),
+        set_aside=[Path(set_aside.path), Path(undecodable.path)],
         soft_targets=Path(soft_targets.path),
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
     )

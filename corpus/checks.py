@@ -49,25 +49,27 @@ def catalogue_expectations(
 ) -> tuple[pd.DataFrame, list[Expectation]]:
     """The facts table of the raw window and what must hold of it."""
     facts = frame.assign(
+        set_aside=set_aside_reasons(frame),
         title_length=frame.title.fillna("").str.len(),
         overlay_length=frame.overlay_text.fillna("").str.len(),
         label_delay_seconds=(frame.as_of - frame.published_at).dt.total_seconds(),
     )
-    mostly = 1 - settings.faulty_share
     expectations: list[Expectation] = [
         gxe.ExpectTableColumnsToMatchSet(
             column_set=CATALOGUE_COLUMNS, exact_match=False, severity=CRITICAL, meta=says("the columns are there")
         ),
         _not_null("video_id", "every video has an id"),
         _not_null("published_at", "every video has a time of publication"),
-        gxe.ExpectColumnValuesToBeUnique(
-            column="video_id", mostly=mostly, severity=CRITICAL, meta=says("video ids are unique")
-        ),
         gxe.ExpectColumnValuesToBeNull(
-            column="media_error", mostly=mostly, severity=CRITICAL, meta=says("media can be opened")
+            column="set_aside",
+            mostly=1 - settings.faulty_share,
+            severity=CRITICAL,
+            meta=says(f"at most {settings.faulty_share:.1%} of the videos are set aside (validation.faulty_share)"),
         ),
+        gxe.ExpectColumnValuesToBeUnique(column="video_id", severity=WARNING, meta=says("video ids are unique")),
+        gxe.ExpectColumnValuesToBeNull(column="media_error", severity=WARNING, meta=says("media can be opened")),
         gxe.ExpectColumnValuesToBeUnique(
-            column="media_digest", mostly=mostly, severity=CRITICAL, meta=says("no two videos are the same file")
+            column="media_digest", severity=WARNING, meta=says("no two videos are the same file")
         ),
         gxe.ExpectColumnValuesToBeInSet(
             column="label", value_set=list(classes), severity=CRITICAL, meta=says("labels are classes of the task")
@@ -104,13 +106,18 @@ def catalogue_expectations(
     return facts, expectations
 
 
-def set_aside_catalogue(facts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split the rows into sound ones and (video_id, reason) of those set aside: the first of a duplicate stays."""
+def set_aside_reasons(facts: pd.DataFrame) -> pd.Series:
+    """Why each row is set aside, null if it is not. The first of a duplicate stays."""
     reason = pd.Series(pd.NA, index=facts.index, dtype="string")
     reason[facts.media_error.notna()] = "unreadable media: " + facts.media_error
-    repeated = facts.media_digest.notna() & facts.duplicated("media_digest")
-    reason[repeated] = "duplicate media"
+    reason[facts.media_digest.notna() & facts.duplicated("media_digest")] = "duplicate media"
     reason[facts.duplicated("video_id")] = "duplicate video_id"
+    return reason
+
+
+def set_aside_catalogue(facts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split the rows into sound ones and (video_id, reason) of those set aside."""
+    reason = set_aside_reasons(facts)
     faulty = reason.notna()
     aside = pd.DataFrame({"video_id": facts.video_id[faulty], "reason": reason[faulty]})
     return facts.loc[~faulty, CATALOGUE_COLUMNS].reset_index(drop=True), aside
@@ -122,7 +129,7 @@ def feature_expectations(
     """The facts table of the retrieved features and what must hold of it.
 
     A feature's range is read from its field's metadata (``minimum``, ``maximum``), where the retrieval puts
-    what the feature view says of it. A vector is judged by its first element.
+    what the feature view says of it. A vector is judged by its least and its greatest element, and by its length.
     """
     frame = pd.DataFrame({"video_id": features["video_id"].to_pandas()})
     expectations: list[Expectation] = [
@@ -136,17 +143,33 @@ def feature_expectations(
         if field.name == "video_id":
             continue
         values = features[field.name].to_pandas()
-        if pa.types.is_list(field.type):
-            values = values.map(lambda vector: vector[0] if vector is not None and len(vector) else None)
-        frame[field.name] = values.astype("float64")
-        frame[f"{field.name} is finite"] = np.where(frame[field.name].isna(), np.nan, np.isfinite(frame[field.name]))
-        frame.loc[~np.isfinite(frame[field.name]), field.name] = np.nan
-        expectations += _feature(field, settings)
+        if not pa.types.is_list(field.type):
+            expectations += _feature(frame, field.name, values, field, settings)
+            continue
+        lengths = values.map(len, na_action="ignore")
+        frame[f"{field.name} length"] = lengths
+        expectations.append(
+            gxe.ExpectColumnValuesToBeInSet(
+                column=f"{field.name} length",
+                value_set=lengths.mode().tolist(),
+                severity=CRITICAL,
+                meta=says(f"every {field.name} has as many elements"),
+            )
+        )
+        for name, extreme in (("least", np.min), ("greatest", np.max)):
+            chosen = values.map(lambda vector, extreme=extreme: extreme(vector), na_action="ignore")
+            expectations += _feature(frame, f"{name} of {field.name}", chosen, field, settings)
     return frame, expectations
 
 
-def _feature(field: pa.Field, settings: ValidationSettings) -> list[Expectation]:
-    name = field.name
+def _feature(
+    frame: pd.DataFrame, name: str, values: pd.Series, field: pa.Field, settings: ValidationSettings
+) -> list[Expectation]:
+    """Put a feature's values into the facts ``frame`` and say what must hold of them."""
+    values = values.astype("float64")
+    finite = np.isfinite(values)
+    frame[name] = values.where(finite)
+    frame[f"{name} is finite"] = finite.astype(float).where(values.notna())
     bounds = {key.decode(): float(value) for key, value in (field.metadata or {}).items() if key in _BOUNDS}
     found: list[Expectation] = [
         gxe.ExpectColumnValuesToNotBeNull(

@@ -64,7 +64,10 @@ def read_manifest(corpus: Path) -> Manifest:
         raise CorpusError(
             f"there is no corpus at {corpus}: make one with 'cpfd corpus simulate' or 'cpfd corpus import'"
         )
-    return Manifest.model_validate_json(path.read_text())
+    try:
+        return Manifest.model_validate_json(path.read_text())
+    except ValueError as error:
+        raise CorpusError(f"{path} is not a corpus's description: make the corpus again") from error
 
 
 def read_table(folder: Path, schema: pa.Schema) -> pa.Table:
@@ -125,19 +128,23 @@ def new_corpus(target: Path, manifest: Manifest, replace: bool) -> Iterator[Path
     """A folder to fill with tables and media, which becomes ``target`` only when it is whole.
 
     Raises:
-        CorpusError: ``target`` exists and ``replace`` is off; it is left as it is.
+        CorpusError: ``target`` exists and ``replace`` is off, or it is no corpus; it is left as it is.
     """
     if target.exists() and not replace:
         raise CorpusError(f"{target} is there already: name another with --name, or replace it with --replace")
+    if target.exists() and not (target / "corpus.json").is_file():
+        raise CorpusError(f"{target} is not a corpus, so it is not replaced")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
         (partial / "corpus.json").write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
+        former = target.with_name(f".{target.name}.former")
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(former)
         partial.rename(target)
+        shutil.rmtree(former, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -166,8 +173,3 @@ def newest_publication(corpus: Path) -> "pa.TimestampScalar":
     if not latest.is_valid:
         raise CorpusError(f"the corpus at {corpus} has no videos")
     return latest
-
-
-def dense_views(corpus: Path) -> list[str]:
-    """Names of the dense tables that the corpus holds."""
-    return sorted(path.name for path in (corpus / "dense").glob("*") if any(path.glob("*.parquet")))

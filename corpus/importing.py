@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 import pandas as pd
 import pyarrow as pa
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from corpus.contract import (
     DENSE_KEYS,
@@ -74,6 +75,13 @@ class Mapping(BaseModel, frozen=True, extra="forbid"):
     timezone: str | None = Field(None, description="zone of timestamps that carry none")
     upload_days: UploadDays | None = None
 
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, zone: str | None) -> str | None:
+        if zone is not None and zone not in available_timezones():
+            raise ValueError(f"{zone} is not a time zone, such as UTC or Europe/Berlin")
+        return zone
+
 
 def read_mapping(path: Path) -> Mapping:
     """Raises CorpusError with the key at fault."""
@@ -138,11 +146,15 @@ def _described(mapping: Mapping) -> str:
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, text: tuple[str, ...] | None = None) -> pd.DataFrame:
+    """A CSV or Parquet table. Of a CSV, the columns in ``text`` (None: all) stay as they are written."""
     if not path.is_file():
         raise CorpusError(f"there is no table at {path}")
     try:
-        return pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+        if path.suffix.lower() != ".csv":
+            return pd.read_parquet(path)
+        types = str if text is None else dict.fromkeys(text, str)
+        return pd.read_csv(path, dtype=types, keep_default_na=text is not None, na_values=[""])
     except (ValueError, OSError, pa.ArrowInvalid) as error:
         raise CorpusError(f"{path} cannot be read as {path.suffix or 'Parquet'}: {error}") from error
 
@@ -153,13 +165,20 @@ def _column(frame: pd.DataFrame, name: str, table: str) -> pd.Series:
     return frame[name]
 
 
+def _ids(frame: pd.DataFrame, name: str, table: str) -> pd.Series:
+    ids = _column(frame, name, table)
+    if ids.isna().any():
+        raise CorpusError(f"{table}.{name}: {int(ids.isna().sum())} of {len(ids)} rows have no id")
+    return ids.astype(str)
+
+
 def _text(frame: pd.DataFrame, name: str | None) -> Any:
     return "" if name is None else _column(frame, name, "the table of videos").fillna("").astype(str)
 
 
 def _videos(raw: pd.DataFrame, mapping: Mapping, media: Path) -> pd.DataFrame:
     columns, table = mapping.videos, str(mapping.table)
-    ids = _column(raw, columns.video_id, table).astype(str)
+    ids = _ids(raw, columns.video_id, table)
     groups = None if columns.group is None else _column(raw, columns.group, table)
     if columns.published_at is not None:
         published = _times(_column(raw, columns.published_at, table), mapping, f"{table}.{columns.published_at}")
@@ -183,7 +202,7 @@ def _labels(
 ) -> pd.DataFrame:
     frame = raw if columns.table is None else _read(source / columns.table)
     name = str(columns.table or mapping.table)
-    ids = _column(frame, columns.video_id or mapping.videos.video_id, name).astype(str)
+    ids = _ids(frame, columns.video_id or mapping.videos.video_id, name)
     if columns.labeled_at is not None:
         times = _times(_column(frame, columns.labeled_at, name), mapping, f"{name}.{columns.labeled_at}")
     else:
@@ -194,8 +213,10 @@ def _labels(
 
 
 def _dense(videos: pd.DataFrame, view: str, columns: DenseColumns, mapping: Mapping, source: Path) -> pa.Table:
-    frame, name = _read(source / columns.table), str(columns.table)
-    ids = _column(frame, columns.video_id, name).astype(str)
+    times = (columns.event_timestamp, columns.created_timestamp)
+    frame = _read(source / columns.table, (columns.video_id, *(time for time in times if time)))
+    name = str(columns.table)
+    ids = _ids(frame, columns.video_id, name)
     if columns.event_timestamp is not None:
         event = _times(_column(frame, columns.event_timestamp, name), mapping, f"{name}.{columns.event_timestamp}")
     else:
@@ -217,12 +238,20 @@ def _dense(videos: pd.DataFrame, view: str, columns: DenseColumns, mapping: Mapp
 
 
 def _times(values: pd.Series, mapping: Mapping, name: str) -> pd.Series:
-    times = pd.to_datetime(values)
-    if times.dt.tz is not None:
-        return times.dt.tz_convert("UTC")
-    if mapping.timezone is None:
-        raise CorpusError(f"{name} has no time zone: give the mapping a 'timezone', such as UTC")
-    return times.dt.tz_localize(mapping.timezone).dt.tz_convert("UTC")
+    """Times in UTC. Raises CorpusError for what is no time, has no zone, or does not exist in its zone."""
+    if pd.api.types.is_numeric_dtype(values):
+        raise CorpusError(f"{name} holds numbers: write times as text or timestamps, such as 2026-06-01T12:00:00Z")
+    zoned = values.dropna().astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$")
+    try:
+        if len(zoned) and zoned.all():
+            return pd.to_datetime(values, utc=True)
+        if mapping.timezone is None or zoned.any():
+            raise CorpusError(f"{name} has no time zone: give the mapping a 'timezone', such as UTC")
+        return pd.to_datetime(values).dt.tz_localize(mapping.timezone).dt.tz_convert("UTC")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, CorpusError):
+            raise
+        raise CorpusError(f"{name} cannot be read as times: {error}") from error
 
 
 def _made_up_days(groups: pd.Series, ids: pd.Series, mapping: Mapping) -> pd.Series:

@@ -35,18 +35,21 @@ def select_window(
 
     Returns:
         video_id, published_at, title, overlay_text, group_id, media_uri (resolved), label (null if none),
-        as_of, split (train, threshold, evaluation, unlabelled), fold (-1 outside train).
+        as_of, split (train, threshold, evaluation, unlabelled, held_out), fold (-1 outside train).
 
     Raises:
         CorpusError: no videos in the window, no labels for the task, a class without rows.
     """
     videos = read_table(corpus / "videos", VIDEOS).to_pandas()
+    require_times(videos, "published_at", "videos")
     inside = (videos.published_at >= start) & (videos.published_at < end)
     catalogue = videos[inside].sort_values(["published_at", "video_id"], kind="stable", ignore_index=True)
     if catalogue.empty:
         reach = f"the corpus reaches from {videos.published_at.min()} to {videos.published_at.max()}"
         raise CorpusError(f"no videos were published in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {reach}")
-    labels = newest_labels(read_table(corpus / "labels", LABELS).to_pandas(), task, end)
+    all_labels = read_table(corpus / "labels", LABELS).to_pandas()
+    require_times(all_labels, "labeled_at", "labels")
+    labels = newest_labels(all_labels, task, end)
     catalogue = catalogue.merge(labels, on="video_id", how="left")
     catalogue["as_of"] = catalogue.labeled_at.fillna(pd.Timestamp(end))
     catalogue["media_uri"] = [media_source(corpus, uri) for uri in catalogue.media_uri.fillna("")]
@@ -54,6 +57,14 @@ def select_window(
     require_every_class(catalogue, task, classes)
     catalogue["fold"] = assign_folds(catalogue, folds, seed)
     return catalogue.drop(columns="labeled_at")
+
+
+def require_times(rows: pd.DataFrame, column: str, table: str) -> None:
+    """Raise CorpusError if a time is missing: a row without one would fall out of every window unseen."""
+    missing = rows.video_id[rows[column].isna()]
+    if len(missing):
+        examples = ", ".join(map(str, missing.head(5)))
+        raise CorpusError(f"{len(missing)} rows of {table} have no {column}, such as those of {examples}")
 
 
 def newest_labels(labels: pd.DataFrame, task: str, end: datetime) -> pd.DataFrame:
@@ -64,7 +75,10 @@ def newest_labels(labels: pd.DataFrame, task: str, end: datetime) -> pd.DataFram
 
 
 def assign_splits(catalogue: pd.DataFrame, settings: WindowSettings, seed: int) -> np.ndarray:
-    """Split names (N,). Groups are cut whole, in the order of their first video or of a seeded draw."""
+    """Split names (N,). Groups are cut whole, in the order of their first labelled video or of a seeded draw.
+
+    A video without a label is ``unlabelled``, unless its group judges: then it is ``held_out`` and trains nothing.
+    """
     labelled = catalogue.label.notna().to_numpy()
     groups = catalogue.group_id.fillna("video " + catalogue.video_id)
     sizes = groups[labelled].value_counts(sort=False)
@@ -76,7 +90,9 @@ def assign_splits(catalogue: pd.DataFrame, settings: WindowSettings, seed: int) 
     threshold = evaluation - settings.threshold_share
     sides = np.select([before >= evaluation, before >= threshold], ["evaluation", "threshold"], "train")
     side = dict(zip(order, sides, strict=True))
-    return np.array([side[g] if known else "unlabelled" for g, known in zip(groups, labelled, strict=True)])
+    without_label = {"train": "unlabelled", "threshold": "held_out", "evaluation": "held_out"}
+    chosen = [side.get(group, "train") for group in groups]
+    return np.array([s if known else without_label[s] for s, known in zip(chosen, labelled, strict=True)])
 
 
 def assign_folds(catalogue: pd.DataFrame, folds: int, seed: int) -> np.ndarray:

@@ -73,8 +73,8 @@ def require_columns(folder: Path, features: list[str]) -> None:
 def retrieve_features(corpus: Path, task: str, catalogue: pd.DataFrame, registry: str) -> pa.Table:
     """Privileged features of the catalogue's videos, a row each in the catalogue's order.
 
-    A value counts only if it was observed *and written* (event and created timestamp) at or before the
-    video's ``as_of``: neither late corrections nor consequences of the label come in.
+    A value counts only if it was observed *and written* (event and created timestamp) before the video's
+    ``as_of``: neither late corrections nor consequences of the label come in.
 
     Returns:
         video_id and the features of the task's service, each with its view and range as field metadata.
@@ -83,7 +83,8 @@ def retrieve_features(corpus: Path, task: str, catalogue: pd.DataFrame, registry
     entities = pd.DataFrame(
         {
             "video_id": catalogue.video_id,
-            "event_timestamp": catalogue.as_of.dt.as_unit("us"),
+            # Feast's cut-offs are inclusive; what was written with the label was not known before it.
+            "event_timestamp": catalogue.as_of.dt.as_unit("us") - pd.Timedelta("1us"),
             "row": range(len(catalogue)),  # Feast's DuckDB store does not keep the order of rows
         }
     )

@@ -4,6 +4,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from av.video.reformatter import Interpolation
 from models.settings import ClipSettings
 
 WRITE_BATCH = 64
+# Formats that hold their own content. FFmpeg also reads playlists, through which a video could name other files.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,mpegvideo,asf,ogg,h264,hevc,gif,apng,"
+    "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,image2,mp3,wav,aac"
+)
 
 
 class MediaError(ValueError):
@@ -38,14 +44,26 @@ def open_media(source: str | bytes) -> Any:
     return source
 
 
-def probe(source: str | bytes) -> None:
-    """Raise MediaError unless the container opens and holds a video stream. Decodes nothing."""
+@contextmanager
+def open_container(source: str | bytes) -> Iterator[Any]:
+    """The opened container. Raises MediaError for whatever goes wrong with it while it is open."""
     try:
-        with av.open(open_media(source)) as container:
+        media = open_media(source)
+        with (
+            media if hasattr(media, "close") else nullcontext(),
+            av.open(media, options={"format_whitelist": FORMATS}, metadata_errors="ignore") as container,
+        ):
             if not container.streams.video:
                 raise MediaError("no video stream in the file")
+            yield container
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(f"not a readable video ({_reason(error)})") from error
+
+
+def probe(source: str | bytes) -> None:
+    """Raise MediaError unless the container opens and holds a video stream. Decodes nothing."""
+    with open_container(source):
+        pass
 
 
 def decode_clip(source: str | bytes, settings: ClipSettings) -> np.ndarray:
@@ -65,22 +83,17 @@ def decode_clip(source: str | bytes, settings: ClipSettings) -> np.ndarray:
     kept: list[np.ndarray] = []
     stride, count, declared = 1, 0, 0
     size = settings.image_size
-    try:
-        with av.open(open_media(source)) as container:
-            if not container.streams.video:
-                raise MediaError("no video stream in the file")
-            stream = container.streams.video[0]
-            stream.thread_type = "SLICE"
-            declared = stream.frames
-            for count, frame in enumerate(container.decode(stream), start=1):
-                if count > settings.longest_video:
-                    raise MediaError(f"longer than {settings.longest_video} frames")
-                if (count - 1) % stride == 0:
-                    if len(kept) == 4 * settings.frames:
-                        kept, stride = kept[::2], 2 * stride
-                    kept.append(_resized(frame, size))
-    except (av.error.FFmpegError, OSError) as error:
-        raise MediaError(f"not a readable video ({_reason(error)})") from error
+    with open_container(source) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "SLICE"
+        declared = stream.frames
+        for count, frame in enumerate(container.decode(stream), start=1):
+            if count > settings.longest_video:
+                raise MediaError(f"longer than {settings.longest_video} frames")
+            if (count - 1) % stride == 0:
+                if len(kept) == 4 * settings.frames:
+                    kept, stride = kept[::2], 2 * stride
+                kept.append(_resized(frame, size))
     if not kept:
         raise MediaError("no frames in the video")
     if count < 0.9 * declared:

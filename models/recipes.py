@@ -38,6 +38,7 @@ from models.training import (
 from models.xvlm import XVLMConfig, XVLMForClassification
 
 JUDGING = ("threshold", "evaluation")
+LEARNING = ("train", "unlabelled")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def open_run(catalogue: Path, clips: Path, settings: StudentSettings) -> RunData
     """Open a run's rows. The vocabulary is learned from training and unlabelled rows alone."""
     store = ClipStore(clips)
     frame = read_catalogue(catalogue, store)
-    known = frame[~frame.split.isin(JUDGING)]
+    known = frame[frame.split.isin(LEARNING)]
     tokenizer = learn_tokenizer([*known.title, *known.overlay_text], settings.text)
     videos = prepare_videos(frame, store, tokenizer, settings.classes, settings.text)
     return RunData(frame, videos, tokenizer)
@@ -140,9 +141,9 @@ def score_teachers(
     labels = videos.labels.clamp(min=0)[:, None]
     loss = -combined.gather(1, labels)[:, 0].numpy()
     loss[videos.labels.numpy() < 0] = np.nan
-    judging = data.frame.split.isin(JUDGING).to_numpy()
+    judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
     table = pa.table({"video_id": videos.video_ids, "logits": combined.numpy().tolist(), "loss": loss, "fold": fold})
-    return table.filter(pa.array(~judging)), table.filter(pa.array(judging)).select(["video_id", "logits"])
+    return table.filter(pa.array(learning)), table.filter(pa.array(judging)).select(["video_id", "logits"])
 
 
 def distill_student(
@@ -154,7 +155,7 @@ def distill_student(
         the student, its history, and the constants of the method with alpha's mean on labelled rows.
     """
     distillation = settings.distillation
-    videos = data.rows("train", "unlabelled") if distillation.unlabelled else data.rows("train")
+    videos = data.rows(*LEARNING) if distillation.unlabelled else data.rows("train")
     position = {video_id: row for row, video_id in enumerate(soft_targets.video_ids)}
     rows = [position[video_id] for video_id in videos.video_ids]
     alphas, constants = sample_alphas(soft_targets, distillation)

@@ -10,7 +10,7 @@ class ClipSettings(BaseModel, frozen=True, extra="forbid"):
 
     frames: int = Field(8, ge=1, le=64)
     image_size: int = Field(224, ge=16, le=1024)
-    longest_video: int = Field(20_000, ge=1, description="frames after which a video is refused as too long")
+    longest_video: int = Field(5_000, ge=1, description="frames after which a video is refused as too long")
 
 
 class TextSettings(BaseModel, frozen=True, extra="forbid"):
@@ -49,7 +49,10 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
-    """One schedule for baseline, teacher and student: AdamW, warm-up, linear decay."""
+    """One schedule for baseline, teacher and student: AdamW, warm-up, linear decay, as many epochs each.
+
+    A student that also learns from unlabelled videos takes more steps an epoch than the baseline.
+    """
 
     epochs: int = Field(5, ge=1)
     batch_size: int = Field(32, ge=1)

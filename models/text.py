@@ -19,7 +19,8 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
 
 def clean(text: str | None) -> str:
     """Text of any script made safe to tokenize: no control characters, NFC, cut at 4,096 characters."""
-    return unicodedata.normalize("NFC", _UNSEEN.sub(" ", (text or "")[:LONGEST_TEXT])).strip()
+    encodable = (text or "")[:LONGEST_TEXT].encode("utf-8", "replace").decode()  # JSON can hold lone surrogates
+    return unicodedata.normalize("NFC", _UNSEEN.sub(" ", encodable)).strip()
 
 
 def learn_tokenizer(texts: Iterable[str], settings: TextSettings) -> PreTrainedTokenizerFast:

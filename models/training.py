@@ -1,4 +1,4 @@
-"""The training loop: one schedule for baseline, teacher and student, so that only their losses differ."""
+"""The training loop: one schedule for baseline, teacher and student; what differs is their loss and their rows."""
 
 import math
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def forward(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def inverse_frequency(labels: Tensor, classes: int) -> Tensor:
-    """Class weights (C,), mean 1 over the labelled rows; a class without rows gets 0."""
+    """Class weights (C,): rows / (classes x rows of the class); a class without rows gets 0."""
     counts = torch.bincount(labels[labels >= 0], minlength=classes).float()
     return torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
 

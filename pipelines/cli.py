@@ -67,8 +67,10 @@ def demo(
 
     where, chosen = _workspace(workspace), load_task(task)
     settings = SimulationSettings(videos=videos)
+    with where.serving_lock():
+        pass  # said before the work rather than after it, if another server holds the workspace
     if not show.has_corpus(where.corpus(chosen.corpus), settings):
-        _simulate(where, chosen.corpus, settings, replace=True)
+        _simulate(where, chosen.corpus, settings, replace=False)
     outcome = _run(where, chosen, None, 3, cached=True)
     if not outcome.verdict.passed:
         out.print("Nothing is promoted, so nothing is served.")
@@ -86,7 +88,7 @@ def corpus_simulate(
     name: Annotated[str, typer.Option(help="Name of the corpus.")] = "simulated",
     videos: Annotated[int, typer.Option(min=60, help="How many videos.")] = 4000,
     days: Annotated[int, typer.Option(min=10, help="Over how many days.")] = 100,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same corpus.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same corpus.")] = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a corpus of that name.")] = False,
 ) -> None:
     """Render a simulated corpus: real mp4 files, texts, labels, dense features over time."""
@@ -167,6 +169,7 @@ def status(
 ) -> None:
     """Show the newest runs of a task, their verdicts, and what serves and what asks to."""
     from pipelines.runs import task_status
+    from pipelines.state import unfinished_runs
     from pipelines.task import load_task, task_names
 
     where = _workspace(workspace)
@@ -177,6 +180,8 @@ def status(
     for name in names:
         found = task_status(where, name)
         out.print(f"{name}: champion {found.champion or 'none'}, challenger {found.challenger or 'none'}")
+        for run_name, where_it_stands in unfinished_runs(where.runs, name)[:5]:
+            out.print(f"  {run_name}  {where_it_stands}", markup=False)
         for each in found.runs:
             started = datetime.fromtimestamp(each.info.start_time / 1000, UTC)
             difference = each.data.metrics.get("f1_difference", float("nan"))
@@ -195,9 +200,13 @@ def promote(task: TaskArgument, workspace: WorkspaceOption = HERE) -> None:
 @app.command()
 def serve(
     workspace: WorkspaceOption = HERE,
-    port: Annotated[int, typer.Option(help="Port of the inference interface, on loopback.")] = 8080,
-    management_port: Annotated[int, typer.Option(help="Port of the management interface, on loopback.")] = 8081,
-    metrics_port: Annotated[int, typer.Option(help="Port of the Prometheus metrics, on loopback.")] = 8082,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the inference interface, on loopback.")] = 8080,
+    management_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the management interface, on loopback.")
+    ] = 8081,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the Prometheus metrics, on loopback.")
+    ] = 8082,
 ) -> None:
     """Serve the champions with TorchServe until interrupted."""
     import signal
@@ -273,7 +282,11 @@ def _run(workspace: "Workspace", task: "Task", end: datetime | None, months: int
 
         result = run_locally(task, workspace, end, months, snapshot_id(corpus), name, cached, tell)
     took = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in result.steps.items() if seconds >= 1)
-    out.print(f"Took {result.seconds:.0f} s: {took}\n")
+    reused = [step for step, seconds in result.steps.items() if seconds == 0]
+    out.print(f"Took {result.seconds:.0f} s: {took}")
+    if reused:
+        out.print(f"Unchanged and taken from the cache: {', '.join(reused)}")
+    out.print()
     outcome = find_outcome(workspace, task.task, name)
     _print_outcome(outcome, manifest.simulated)
     if outcome.verdict.passed and "nominate" not in result.steps:
@@ -298,7 +311,9 @@ def _promote(workspace: "Workspace", task: str) -> None:
 
     version, former = promote(workspace.tracking_uri, task)
     replaced = f", in place of version {former}" if former else ""
-    out.print(f"{task} version {version} is now the champion{replaced}")
+    out.print(
+        f"{task} version {version} is now the champion{replaced}; a running 'cpfd serve' serves it once restarted"
+    )
 
 
 def _print_reply(reply: "Reply") -> None:

@@ -15,11 +15,20 @@ from serving.server import ServerSettings
 
 
 def has_corpus(corpus: Path, settings: SimulationSettings) -> bool:
-    """Whether ``corpus`` is there already and was made with these settings."""
-    try:
-        return read_manifest(corpus).made_by == made_by(settings)
-    except CorpusError:
+    """Whether ``corpus`` is there already, made with these settings.
+
+    Raises:
+        CorpusError: another corpus is there; the demo never replaces one.
+    """
+    if not corpus.exists():
         return False
+    manifest = read_manifest(corpus)
+    if not manifest.simulated or manifest.made_by != made_by(settings):
+        raise CorpusError(
+            f"{corpus} holds another corpus ({manifest.made_by}), which the demo does not replace: "
+            "give the demo a --workspace of its own"
+        )
+    return True
 
 
 @contextmanager

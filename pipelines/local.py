@@ -4,20 +4,26 @@ import contextlib
 import io
 import logging
 import re
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
+import psutil
+
 from pipelines.retrain import retrain_pipeline
+from pipelines.state import RunState
 from pipelines.task import Task
 from pipelines.workspace import Workspace
 
 STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
-CACHED = re.compile(r"Task .*?'([\w-]+)'.*(?:cache|cached)", re.IGNORECASE)
+CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
 ENDED = re.compile(r"Task .*?'([\w-]+)'.* finished with status .*?(SUCCESS|FAILURE)")
 RAISED = re.compile(r"^\s*(?:[A-Za-z_]\w*\.)*([A-Z]\w*): (.+)$")
 NOISE = re.compile(r"[^\w ]|\d\d:\d\d|File |\[KFP|Looking for|Loading KFP|Got executor|null,?$")
@@ -45,6 +51,7 @@ class StepLog(io.TextIOBase):
     tell_line: Callable[[str, str], None]
     steps: dict[str, float] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    failed: str = ""
     step: str = ""
     started: float = 0.0
     buffer: str = ""
@@ -62,20 +69,25 @@ class StepLog(io.TextIOBase):
         return len(text)
 
     def _line(self, line: str) -> None:
-        if found := STARTED.search(line):
-            self.step, self.started, self.lines = found[1], time.monotonic(), []
+        if found := CACHED.search(line):
+            self.steps[found[1]] = 0.0
+        elif found := STARTED.search(line):
+            self.step, self.started = found[1], time.monotonic()
+            if not self.failed:  # kfp goes on with steps that do not depend on a failed one
+                self.lines = []
             self.tell_line(self.step, "")
         elif found := ENDED.search(line):
             self.steps[found[1]] = time.monotonic() - self.started
-            if found[2] == "SUCCESS":
-                self.tell_line(found[1], "done")
+            if found[2] == "FAILURE":
+                self.failed = self.failed or found[1]
         elif line.strip():
-            self.lines.append(line.strip())
+            if not self.failed:
+                self.lines.append(line.strip())
             if not NOISE.match(line.strip()):
                 self.tell_line(self.step, line.strip())
 
     def reason(self) -> str:
-        """The last exception of the step that ran last, as its own sentence."""
+        """The last exception of the first step that failed, as its own sentence."""
         for line in reversed(self.lines):
             if found := RAISED.match(line):
                 return found[2]
@@ -103,7 +115,13 @@ def run_locally(
     folder.mkdir(parents=True)
     workspace.cache.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    with (folder / "log.txt").open("w") as file, _captured(StepLog(file, tell)) as log:
+    state = RunState(folder / "state.json", task.task)
+
+    def tell_and_note(step: str, line: str) -> None:
+        state.note("running", step)
+        tell(step, line)
+
+    with (folder / "log.txt").open("w") as file, _captured(StepLog(file, tell_and_note)) as log, _no_orphans():
         local.init(
             runner=local.SubprocessRunner(use_venv=False),
             pipeline_root=str(folder),
@@ -123,10 +141,38 @@ def run_locally(
                 snapshot=snapshot,
             )
         except RuntimeError as error:
+            state.note("failed", log.failed or log.step, log.reason())
             raise RunFailed(
-                f"the step {log.step} failed: {log.reason()} (the whole log: {folder / 'log.txt'})"
+                f"the step {log.failed or log.step} failed: {log.reason()} (the whole log: {folder / 'log.txt'})"
             ) from error
+        except KeyboardInterrupt:
+            state.note("stopped", log.step)
+            raise
+    state.note("finished", log.step)
     return RunResult(folder, log.steps, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _no_orphans() -> Iterator[None]:
+    """End what a step started when the run ends early, and let a termination end it as an interrupt does."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    former = signal.signal(signal.SIGTERM, interrupt) if in_main_thread else None
+    try:
+        yield
+    finally:
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGINT)  # a step that serves stops its server
+        _, alive = psutil.wait_procs(left, timeout=20)
+        for process in alive:
+            process.kill()
+        if former is not None:
+            signal.signal(signal.SIGTERM, former)
 
 
 @contextlib.contextmanager

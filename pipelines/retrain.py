@@ -31,6 +31,7 @@ TRAINING_MEMORY = "16Gi"
 def retrain_pipeline(task: Task) -> Callable[..., Any]:
     """The pipeline of one task. Its settings are constants of the graph; the window is data given at run time."""
     version_of_code = code_version()
+    settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
     student = task.student.model_dump_json()
     classes = list(task.classes)
     validation = task.validation.model_dump_json()
@@ -91,8 +92,9 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             **evidence,
             **networks,
             soft_targets=soft_targets,
-            student=student,
-            gate=task.gate.model_dump_json(),
+            set_aside=checked.outputs["set_aside"],
+            undecodable=decoded.outputs["set_aside"],
+            settings=settings,
             code_version=version_of_code,
         )
         registered = register(
@@ -100,7 +102,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             **networks,
             decision=decided.outputs["decision"],
             report=decided.outputs["report"],
-            settings=json.dumps(task.model_dump(mode="json"), sort_keys=True),
+            settings=settings,
             code_version=version_of_code,
             tracking_uri=tracking_uri,
             run_name=run_name,

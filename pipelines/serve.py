@@ -25,7 +25,7 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
         raise RegistryError(
             "no task has a champion: 'cpfd run TASK' makes a challenger, 'cpfd promote TASK' promotes it"
         )
-    with workspace.lock("serving", "this workspace is being served already: stop the other 'cpfd serve' first"):
+    with workspace.serving_lock():
         archives = workspace.folder / "archives"
         shutil.rmtree(archives, ignore_errors=True)
         archives.mkdir(parents=True)

@@ -88,7 +88,7 @@ def load_task(name: str, folder: Path = TASKS) -> Task:
         raise TaskError(f"there is no task {name}: there are {', '.join(task_names(folder))}")
     try:
         root, values = yaml.compose(path.read_text(), Loader=yaml.SafeLoader), yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise TaskError(f"{path.name} is not YAML: {error}") from error
     if not isinstance(root, yaml.MappingNode):
         raise TaskError(f"{path.name} must map keys to values")

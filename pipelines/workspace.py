@@ -56,13 +56,14 @@ class Workspace:
         return self.folder / "server.json"
 
     @contextmanager
-    def lock(self, name: str, message: str) -> Iterator[None]:
-        """Hold ``name`` for this process alone. Raises BlockingIOError with ``message`` if another holds it."""
+    def serving_lock(self) -> Iterator[None]:
+        """Hold the right to serve this workspace. Raises BlockingIOError if another process holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f".{name}.lock").open("w") as file:
+        with (self.folder / ".serving.lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
+                message = "this workspace is being served already: stop the other 'cpfd serve' first"
                 raise BlockingIOError(message) from error
             yield
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -22,7 +23,9 @@ class Evidence:
     """What a run found out. ``probabilities`` and ``labels`` are of the evaluation rows."""
 
     facts: dict[str, Any]
-    settings: StudentSettings
+    settings: dict[str, Any]
+    student: StudentSettings
+    set_aside: dict[str, int]
     evaluation: Evaluation
     probabilities: plots.Probabilities
     labels: np.ndarray
@@ -38,11 +41,13 @@ class Evidence:
         settings: dict[str, Any],
         evaluation: Evaluation,
         scores: Path,
+        set_aside: list[Path],
         soft_targets: Path,
         networks: dict[str, Path],
     ) -> "Evidence":
         """From the run's artifacts."""
-        student = StudentSettings.model_validate(settings)
+        student = StudentSettings.model_validate({name: settings[name] for name in StudentSettings.model_fields})
+        reasons = pd.concat([pq.read_table(path)["reason"].to_pandas() for path in set_aside]).str.split(":").str[0]
         table = pq.read_table(scores).to_pandas()
         judging = table[table.split == "evaluation"]
         targets = SoftTargets.read(soft_targets)
@@ -50,7 +55,9 @@ class Evidence:
         labelled = ~np.isnan(targets.loss)
         return cls(
             facts=facts,
-            settings=student,
+            settings=settings,
+            student=student,
+            set_aside={str(reason): int(count) for reason, count in reasons.value_counts().items()},
             evaluation=evaluation,
             probabilities={name: np.stack(judging[name].to_numpy()) for name in MODELS},
             labels=judging.label.to_numpy(),
@@ -69,7 +76,9 @@ def render_report(evidence: Evidence, verdict: Verdict) -> str:
     roc, precision_recall = plots.curves(evidence.probabilities, evidence.labels, len(evidence.evaluation.classes))
     return environment.get_template("report.html").render(
         facts=evidence.facts,
-        settings=evidence.settings,
+        settings=json.dumps(evidence.settings, indent=1),
+        student=evidence.student,
+        set_aside=evidence.set_aside,
         evaluation=evidence.evaluation,
         models=[(name, evidence.evaluation.models[name]) for name in MODELS],
         verdict=verdict,

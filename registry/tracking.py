@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from mlflow.types import ColSpec, DataType, Schema
 from models.evaluation import Evaluation
 from registry.verdict import Verdict
 
+SERVED_WITH = ("av", "numpy", "pydantic", "scikit-learn", "torch", "transformers")
 CHALLENGER, CHAMPION = "challenger", "champion"
 SIGNATURE = ModelSignature(
     inputs=Schema(
@@ -93,8 +95,8 @@ def record_run(tracking_uri: str, record: RunRecord) -> tuple[str, str]:
         mlflow.log_metrics(_headline(record.evaluation))
         for name in ("baseline", "teacher", "student"):
             _record_network(record, name)
-        version = _register(record, identity) if record.verdict.passed else ""
-    return run.info.run_id, version
+        registered = _register(record, identity) if record.verdict.passed else ""
+    return run.info.run_id, registered
 
 
 def _record_network(record: RunRecord, name: str) -> None:
@@ -106,8 +108,8 @@ def _record_network(record: RunRecord, name: str) -> None:
         history = record.networks[name] / "history.json" if name in record.networks else None
         for row in json.loads(history.read_text()) if history else []:
             metrics += [Metric(key, value, 0, int(row["epoch"])) for key, value in row.items() if key != "epoch"]
-        constants = record.networks.get(name, Path()) / "distillation.json"
-        params = json.loads(constants.read_text()) if constants.is_file() else {}
+        constants = record.networks["student"] / "distillation.json"
+        params = json.loads(constants.read_text()) if name == "student" else {}
         MlflowClient().log_batch(
             run.info.run_id,
             metrics=metrics,
@@ -124,16 +126,17 @@ def _register(record: RunRecord, identity: dict[str, str]) -> str:
         artifacts={"student": str(record.networks["student"])},
         signature=SIGNATURE,
         registered_model_name=record.task,
-        pip_requirements=["cpfd"],
+        # This project is not among them: it is installed from its own source, not from an index.
+        pip_requirements=[f"{name}=={version(name)}" for name in SERVED_WITH],
         model_config={"threshold": record.evaluation.models["student"].threshold},
         tags={**identity},
     )
-    version = str(info.registered_model_version)
+    registered = str(info.registered_model_version)
     client = MlflowClient()
     settings = json.dumps(record.settings, sort_keys=True)
     for key, value in {**identity, "settings": settings, "verdict": record.verdict.reason}.items():
-        client.set_model_version_tag(record.task, version, key, value)
-    return version
+        client.set_model_version_tag(record.task, registered, key, value)
+    return registered
 
 
 def nominate(tracking_uri: str, task: str, run_id: str, version: str, archive: Path, parity: Path) -> None:

@@ -57,7 +57,7 @@ def worker_settings() -> dict[str, object]:
         "maxWorkers": 1,
         "batchSize": 8,
         "maxBatchDelay": 10,
-        "responseTimeout": 60,
+        "responseTimeout": 120,
         "startupTimeout": 120,
         "handler": {"threads": 1},
     }

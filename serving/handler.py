@@ -47,6 +47,10 @@ class StudentHandler:
             except (RequestError, MediaError) as error:
                 context.set_response_status(code=400, idx=index)
                 replies[index] = {"error": str(error)}
+            except Exception:
+                log.exception("a request could not be read")
+                context.set_response_status(code=500, idx=index)
+                replies[index] = {"error": "the request could not be read; the server's log says why"}
         if good:
             answers = self.predictor.answer([clip for _, _, clip in good], [raw for _, raw, _ in good])
             for (index, _, _), answer in zip(good, answers, strict=True):

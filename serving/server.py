@@ -141,6 +141,9 @@ def _ports(settings: ServerSettings) -> list[int]:
         "gRPC inference": 0,
         "gRPC management": 0,
     }
+    fixed = [port for port in wanted.values() if port]
+    if len(set(fixed)) < len(fixed):
+        raise ServingError(f"the ports {', '.join(map(str, fixed))} must differ from each other")
     sockets = []
     try:
         for name, port in wanted.items():
@@ -149,6 +152,10 @@ def _ports(settings: ServerSettings) -> list[int]:
             sockets.append(probe)
             try:
                 probe.bind(("127.0.0.1", port))
+            except PermissionError as error:
+                raise ServingError(
+                    f"the {name} port {port} is not allowed to this user: name one above 1023"
+                ) from error
             except OSError as error:
                 raise ServingError(
                     f"the {name} port {port} is in use: stop what listens there or name another port"

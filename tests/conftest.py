@@ -17,7 +17,6 @@ from models.recipes import RunData, open_run
 from models.settings import StudentSettings
 from pipelines.task import Task, load_task
 
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
 

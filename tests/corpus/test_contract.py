@@ -70,6 +70,9 @@ def test_a_corpus_that_is_there_survives_a_failed_replacement(tmp_path):
     with pytest.raises(CorpusError, match="is there already"), new_corpus(target, MANIFEST, replace=False):
         pass
     before = snapshot_id(target)
+    (tmp_path / "precious").mkdir()
+    with pytest.raises(CorpusError, match="is not a corpus"), new_corpus(tmp_path / "precious", MANIFEST, replace=True):
+        pass
     with pytest.raises(RuntimeError), new_corpus(target, MANIFEST, replace=True) as folder:
         write(folder / "videos", title=["other", "titles"])
         raise RuntimeError

@@ -62,6 +62,24 @@ def test_tables_come_in_the_contracts_form(source, tmp_path):
     assert labels.label.tolist() == ["yes", "no"]
 
 
+def test_ids_texts_and_labels_stay_as_they_are_written(source, tmp_path):
+    table = pd.read_csv(source / "table.csv", dtype=str)
+    table["id"], table["caption"], table["verdict"] = ["007", "1e5", "NA"], ["NA", "null", "3"], ["1", "0", None]
+    table["when"] = ["2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00", "2026-04-02T00:00:00Z"]
+    table.to_csv(source / "table.csv", index=False)
+    import_corpus(mapping(source, dense={}), source, tmp_path / "corpus")
+    videos = read_table(tmp_path / "corpus" / "videos", VIDEOS).to_pandas()
+    assert videos.video_id.tolist() == ["007", "1e5", "NA"]
+    assert videos.title.tolist() == ["NA", "null", "3"]
+    assert videos.published_at[1] == pd.Timestamp("2026-03-31 22:00", tz="UTC")
+    labels = read_table(tmp_path / "corpus" / "labels", LABELS).to_pandas()
+    assert sorted(labels.label) == ["0", "1"]
+    table["id"] = [None, "b", "c"]
+    table.to_csv(source / "table.csv", index=False)
+    with pytest.raises(CorpusError, match=r"table.csv.id: 1 of 3 rows have no id"):
+        import_corpus(mapping(source, dense={}), source, tmp_path / "other")
+
+
 def test_made_up_times_keep_groups_together_and_are_told(source, tmp_path):
     days = {"first": datetime(2026, 3, 1, tzinfo=UTC), "days": 10}
     videos = {key: value for key, value in MAPPING["videos"].items() if key != "published_at"}
@@ -76,6 +94,8 @@ def test_made_up_times_keep_groups_together_and_are_told(source, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ({"timezone": "Berlin"}, "Berlin is not a time zone"),
+        ({"videos": {**MAPPING["videos"], "published_at": "channel"}}, "cannot be read as times"),
         ({"timezone": None}, "has no time zone: give the mapping a 'timezone'"),
         ({"table": "nowhere.csv"}, "there is no table at"),
         ({"media": "nowhere"}, "there is no media folder at"),

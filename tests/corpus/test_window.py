@@ -7,7 +7,7 @@ import pytest
 
 from corpus.contract import CorpusError
 from corpus.settings import WindowSettings
-from corpus.window import assign_folds, assign_splits, newest_labels, select_window, window_start
+from corpus.window import assign_folds, assign_splits, newest_labels, require_times, select_window, window_start
 
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def test_a_label_made_after_the_end_is_not_known(corpus, task):
     assert (labelled.as_of < START + timedelta(days=20)).all()
     unlabelled = rows[rows.label.isna()]
     assert (unlabelled.as_of == START + timedelta(days=20)).all()
-    assert (unlabelled.split == "unlabelled").all()
+    assert set(unlabelled.split) == {"unlabelled", "held_out"}
 
 
 def test_of_several_labels_the_newest_counts():
@@ -58,6 +58,15 @@ def test_a_group_stays_on_one_side_and_in_one_fold(split):
     rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
     grouped = rows[rows.group_id.notna()]
     assert (grouped.groupby("group_id").split.nunique() == 1).all()
+    rows.loc[rows.index % 3 == 0, "label"] = None
+    rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
+    judging = set(rows.group_id[rows.split.isin(["threshold", "evaluation"])].dropna())
+    learning = set(rows.group_id[rows.split.isin(["train", "unlabelled"])].dropna())
+    assert judging
+    assert not judging & learning
+    assert (rows.split[rows.label.isna()].isin(["unlabelled", "held_out"])).all()
+    rows = rows_of(list(rows.group_id))
+    rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
     shares = rows.split.value_counts(normalize=True)
     assert 0.15 < shares["evaluation"] < 0.35
     rows["fold"] = assign_folds(rows, 3, seed=1)
@@ -91,6 +100,12 @@ def test_a_class_without_rows_and_a_task_without_labels_are_named(corpus, task):
         select_window(corpus, task.task, (*task.classes, "never_given"), START, END, SETTINGS, 2, 0)
     with pytest.raises(CorpusError, match="label for the task unknown_task"):
         select_window(corpus, "unknown_task", task.classes, START, END, SETTINGS, 2, 0)
+
+
+def test_a_row_without_a_time_is_named():
+    rows = pd.DataFrame({"video_id": ["a", "b"], "published_at": [pd.Timestamp("2026-01-01", tz="UTC"), pd.NaT]})
+    with pytest.raises(CorpusError, match="1 rows of videos have no published_at, such as those of b"):
+        require_times(rows, "published_at", "videos")
 
 
 def test_too_few_groups_for_the_folds_is_named():

@@ -143,6 +143,11 @@ def test_a_second_run_reuses_what_did_not_change_and_a_failed_gate_promotes_noth
     assert by_alias(MlflowClient(workspace.tracking_uri), lenient.task, "challenger").version == before
 
 
+def test_what_was_reused_is_known(first, workspace, lenient):
+    result, _ = run(workspace, lenient, "reused")
+    assert {step for step, seconds in result.steps.items() if seconds == 0} >= {"train-teacher", "distill-student"}
+
+
 def test_a_failed_expectation_stops_the_run_with_its_sentence(first, workspace, lenient):
     limits = lenient.validation.model_copy(update={"least_class_share": 0.9})
     with pytest.raises(RunFailed, match="the step validate-data failed: .*at least 90.0% of the labels are"):

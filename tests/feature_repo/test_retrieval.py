@@ -18,7 +18,7 @@ from feature_repo.views import feature_views
 
 
 def reference(corpus: Path, view: str, feature: str, catalogue: pd.DataFrame) -> list[object]:
-    """The newest value observed and written by each video's ``as_of``, by looking at every row."""
+    """The newest value observed and written before each video's ``as_of``, by looking at every row."""
     table = pq.read_table(corpus / "dense" / view).to_pandas()
     rows = dict(list(table.groupby("video_id")))
     values = []
@@ -27,7 +27,7 @@ def reference(corpus: Path, view: str, feature: str, catalogue: pd.DataFrame) ->
         if group is None:
             values.append(None)
             continue
-        known = group[(group.event_timestamp <= as_of) & (group.created_timestamp <= as_of)]
+        known = group[(group.event_timestamp < as_of) & (group.created_timestamp < as_of)]
         newest = known.sort_values(["event_timestamp", "created_timestamp"]).tail(1)
         values.append(newest[feature].iloc[0] if len(newest) else None)
     return values
@@ -53,6 +53,20 @@ def test_the_cut_off_on_writing_keeps_late_corrections_out(artifacts, corpus, ca
     assert len(leaked) >= 3  # what a join on the event time alone would have taken
     found = pq.read_table(artifacts / "privileged.parquet").to_pandas().set_index("video_id").reports
     assert (found.reindex(leaked.index) != leaked).all()
+
+
+def test_what_was_written_with_the_label_was_not_known_before_it(tmp_path, catalogue):
+    moment, second = catalogue.as_of.iloc[0], pd.Timedelta("1s")
+    keys = {"video_id": ["a", "a", "b"], "event_timestamp": [moment - second] * 3}
+    written = [moment - second, moment, moment]
+    values = {name: [1.0, 2.0, 3.0] for name in (field.name for field in feature_views("x")["motion"].schema)}
+    (tmp_path / "dense" / "motion").mkdir(parents=True)
+    frame = pd.DataFrame({**keys, "created_timestamp": written, **values})
+    table = pa.Table.from_pandas(frame.astype(dict.fromkeys(values, "float32")))
+    pq.write_table(table, tmp_path / "dense" / "motion" / "a.parquet")
+    rows = pd.DataFrame({"video_id": ["a", "b"], "as_of": [moment, moment]})
+    found = retrieve_features(tmp_path, "fight", rows, str(tmp_path / "r.db"))
+    assert found["flow_mean"].to_pylist() == [1.0, None]
 
 
 def test_ranges_and_views_travel_with_the_table(artifacts):

@@ -82,6 +82,14 @@ def test_every_bad_video_is_a_media_error_with_a_reason(tmp_path):
             decode_clip(source, SETTINGS)
 
 
+def test_a_playlist_is_no_video_whatever_it_is_called(tmp_path):
+    write_video(tmp_path / "other.mp4", [10] * 5)
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile other.mp4\n")
+    for source in (str(tmp_path / "list.mp4"), (tmp_path / "list.mp4").read_bytes()):
+        with pytest.raises(MediaError):
+            decode_clip(source, SETTINGS)
+
+
 def test_a_video_longer_than_the_limit_is_refused(tmp_path):
     path = write_video(tmp_path / "v.mp4", [0] * 30)
     with pytest.raises(MediaError, match="longer than 20 frames"):

@@ -12,7 +12,7 @@ TEXTS = ["the cat sat", "the dog sat", "日本語 のテスト", "привет �
 
 def test_any_script_control_characters_and_empty_texts():
     tokenizer = learn_tokenizer(TEXTS, SETTINGS)
-    odd = ["", "\x00\x01zero\x00byte", "\u202eabc", "x" * 100_000, *TEXTS]
+    odd = ["", "\x00\x01zero\x00byte", "\u202eabc", "lone surrogate \ud800", "x" * 100_000, *TEXTS]
     ids, mask = encode(tokenizer, odd, odd, SETTINGS)
     assert ids.shape == (len(odd), 5 + 3 + 3)
     assert (ids[:, 0] == tokenizer.cls_token_id).all()

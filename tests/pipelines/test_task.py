@@ -13,7 +13,7 @@ training:
 
 
 def test_every_task_of_the_house_loads():
-    assert task_names() == ["fight", "harmful_content", "low_quality", "topic"]
+    assert {"fight", "harmful_content", "low_quality", "topic"} <= set(task_names())
     for name in task_names():
         assert load_task(name).task == name
     assert TASKS.is_dir()

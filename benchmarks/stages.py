@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from corpus.contract import newest_publication, snapshot_id
-from corpus.simulate import SimulationSettings, simulate
+from corpus.latents import SimulationSettings
+from corpus.simulate import simulate
 from pipelines.local import run_locally
 from pipelines.task import load_task
 from pipelines.workspace import Workspace, code_version

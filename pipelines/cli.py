@@ -2,19 +2,17 @@
 
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from pipelines.console import err, out, print_reply, promote_task, run_task, simulate_corpus
+
 if TYPE_CHECKING:
-    from pipelines.runs import Outcome
-    from pipelines.task import Task
     from pipelines.workspace import Workspace
-    from serving.client import Reply
 
 app = typer.Typer(
     help="Confidence-aware privileged feature distillation: from short videos to a served student.",
@@ -24,8 +22,6 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(help="Make a corpus: simulated, or from your own videos.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", envvar="CPFD_WORKSPACE", help="Folder that holds corpora, runs and models.")
@@ -60,7 +56,7 @@ def demo(
     task: Annotated[str, typer.Option(help="The task to run.")] = "low_quality",
 ) -> None:
     """The main job on simulated videos: corpus, run, promotion, TorchServe, and its answer to a held-out video."""
-    from corpus.simulate import SimulationSettings
+    from corpus.latents import SimulationSettings
     from pipelines import demo as show
     from pipelines.task import load_task
     from serving.server import ServerSettings
@@ -70,20 +66,20 @@ def demo(
     with where.serving_lock():
         pass  # said before the work rather than after it, if another server holds the workspace
     if not show.has_corpus(where.corpus(chosen.corpus), settings):
-        _simulate(where, chosen.corpus, settings, replace=False)
-    outcome = _run(where, chosen, None, 3, cached=True)
+        simulate_corpus(where, chosen.corpus, settings, replace=False)
+    outcome = run_task(where, chosen, None, 3, cached=True)
     if not outcome.verdict.passed:
         out.print("Nothing is promoted, so nothing is served.")
         return
-    _promote(where, task)
+    promote_task(where, task)
     with err.status("starting TorchServe"), show.answer(where, chosen, outcome, ServerSettings.any_port()) as answered:
         video, reply = answered
     out.print(f"\nTorchServe's answer to {video}, which was not in training:")
-    _print_reply(reply)
+    print_reply(reply)
 
 
 @corpus_app.command("simulate")
-def corpus_simulate(
+def corpussimulate_corpus(
     workspace: WorkspaceOption = HERE,
     name: Annotated[str, typer.Option(help="Name of the corpus.")] = "simulated",
     videos: Annotated[int, typer.Option(min=60, help="How many videos.")] = 4000,
@@ -92,10 +88,10 @@ def corpus_simulate(
     replace: Annotated[bool, typer.Option("--replace", help="Replace a corpus of that name.")] = False,
 ) -> None:
     """Render a simulated corpus: real mp4 files, texts, labels, dense features over time."""
-    from corpus.simulate import SimulationSettings
+    from corpus.latents import SimulationSettings
 
     settings = SimulationSettings(videos=videos, days=days, seed=seed)
-    _simulate(_workspace(workspace), name, settings, replace)
+    simulate_corpus(_workspace(workspace), name, settings, replace)
 
 
 @corpus_app.command("import")
@@ -147,7 +143,7 @@ def run(
     """Run the pipeline of a task on this machine, up to a challenger or a reason why there is none."""
     from pipelines.task import load_task
 
-    _run(_workspace(workspace), load_task(task), end, months, cached=not fresh)
+    run_task(_workspace(workspace), load_task(task), end, months, cached=not fresh)
 
 
 @app.command("compile")
@@ -194,7 +190,7 @@ def promote(task: TaskArgument, workspace: WorkspaceOption = HERE) -> None:
     """Make a task's challenger its champion: what 'cpfd serve' serves."""
     from pipelines.task import load_task
 
-    _promote(_workspace(workspace), load_task(task).task)
+    promote_task(_workspace(workspace), load_task(task).task)
 
 
 @app.command()
@@ -242,84 +238,7 @@ def classify(
 
     content = read_video(video)
     server = Server.find(_workspace(workspace).server_file)
-    _print_reply(classify(server, task, content, title, overlay_text))
-
-
-def _simulate(workspace: "Workspace", name: str, settings: Any, replace: bool) -> None:
-    from rich.progress import Progress
-
-    from corpus.contract import read_manifest
-    from corpus.simulate import simulate
-
-    target = workspace.corpus(name)
-    with Progress(console=err, transient=True) as bar:
-        rendering = bar.add_task("rendering videos", total=settings.videos)
-        simulate(target, settings, replace, lambda done: bar.update(rendering, completed=done))
-    manifest = read_manifest(target)
-    out.print(f"{manifest.description}\nMade by: {manifest.made_by}\nIn: {target}")
-
-
-def _run(workspace: "Workspace", task: "Task", end: datetime | None, months: int, cached: bool) -> "Outcome":
-    from corpus.contract import newest_publication, read_manifest, snapshot_id
-    from pipelines.local import run_locally
-    from pipelines.runs import find_outcome, new_run_name
-    from registry.tracking import prepare
-
-    corpus = workspace.corpus(task.corpus)
-    manifest = read_manifest(corpus)
-    if end is None:
-        newest = newest_publication(corpus).as_py()
-        end = datetime(newest.year, newest.month, newest.day) + timedelta(days=1)
-    end = end.replace(tzinfo=UTC)
-    name = new_run_name(task.task, end)
-    simulated = ", simulated" if manifest.simulated else ""
-    out.print(f"Run {name}: the {months} months before {end:%Y-%m-%d} of the corpus {manifest.name}{simulated}")
-    with err.status("preparing") as status:
-        prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
-
-        def tell(step: str, line: str) -> None:
-            status.update(f"{step.replace('-', ' ')}  [dim]{line[: max(20, err.width - 30)].replace('[', '(')}[/dim]")
-
-        result = run_locally(task, workspace, end, months, snapshot_id(corpus), name, cached, tell)
-    took = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in result.steps.items() if seconds >= 1)
-    reused = [step for step, seconds in result.steps.items() if seconds == 0]
-    out.print(f"Took {result.seconds:.0f} s: {took}")
-    if reused:
-        out.print(f"Unchanged and taken from the cache: {', '.join(reused)}")
-    out.print()
-    outcome = find_outcome(workspace, task.task, name)
-    _print_outcome(outcome, manifest.simulated)
-    if outcome.verdict.passed and "nominate" not in result.steps:
-        raise RuntimeError(f"the student passed but was not nominated: see {result.folder / 'log.txt'}")
-    return outcome
-
-
-def _print_outcome(outcome: "Outcome", simulated: bool) -> None:
-    title = f"{outcome.evaluation.rows['evaluation']} evaluation rows" + (" (simulated)" if simulated else "")
-    table = Table("model", "F1", "95 % interval", "ROC-AUC", "PR-AUC", title=title)
-    for name, values in outcome.evaluation.models.items():
-        interval = f"{values.f1_interval[0]:.4f} to {values.f1_interval[1]:.4f}"
-        table.add_row(name, f"{values.f1:.4f}", interval, f"{values.roc_auc:.4f}", f"{values.pr_auc:.4f}")
-    out.print(table)
-    verdict = "[green]passed[/green]" if outcome.verdict.passed else "[yellow]not passed, nothing is promoted[/yellow]"
-    out.print(f"Gate: {verdict}: {outcome.verdict.reason}")
-    out.print(f"Report: {outcome.report}")
-
-
-def _promote(workspace: "Workspace", task: str) -> None:
-    from registry.tracking import promote
-
-    version, former = promote(workspace.tracking_uri, task)
-    replaced = f", in place of version {former}" if former else ""
-    out.print(
-        f"{task} version {version} is now the champion{replaced}; a running 'cpfd serve' serves it once restarted"
-    )
-
-
-def _print_reply(reply: "Reply") -> None:
-    out.print(f"{reply.task} version {reply.version}: {reply.label}")
-    for label, score in sorted(reply.scores.items(), key=lambda item: -item[1]):
-        out.print(f"  {label:<20} {score:.4f}")
+    print_reply(classify(server, task, content, title, overlay_text))
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from corpus.contract import VIDEOS, CorpusError, media_source, read_manifest, read_table
-from corpus.simulate import SimulationSettings, made_by
+from corpus.latents import SimulationSettings
+from corpus.simulate import made_by
 from pipelines.runs import Outcome, held_out_video
 from pipelines.serve import serving
 from pipelines.task import Task

@@ -181,6 +181,9 @@ def _captured(log: StepLog) -> Iterator[StepLog]:
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
     stream: Any = log
+    # What kfp logs between steps, cache hits above all, would go nowhere at the default level.
+    root.handlers[:] = [logging.StreamHandler(stream)]
+    root.setLevel(logging.INFO)
     try:
         with contextlib.redirect_stdout(stream), warnings.catch_warnings():
             warnings.simplefilter("ignore")

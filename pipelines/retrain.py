@@ -107,14 +107,13 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             tracking_uri=tracking_uri,
             run_name=run_name,
         )
-        registered.set_caching_options(False)
-        for step in (baseline, teacher, scored, distilled):
-            step.set_accelerator_type(GPU).set_accelerator_limit(1).set_memory_limit(TRAINING_MEMORY)
-            kubernetes.empty_dir_mount(step, volume_name="shared-memory", mount_path="/dev/shm", medium="Memory")  # noqa: S108
+        on_gpu(baseline, teacher, scored, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
-            version = registered.outputs["version"]
             packed = package(
-                distilled=networks["distilled"], evaluation=evidence["evaluation"], task=task.task, version=version
+                distilled=networks["distilled"],
+                evaluation=evidence["evaluation"],
+                task=task.task,
+                version=registered.outputs["version"],
             )
             parity = check_parity(
                 archive=packed.outputs["archive"], catalogue=catalogue, scores=evidence["scores"], task=task.task
@@ -124,21 +123,29 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
                 parity=parity.outputs["parity"],
                 task=task.task,
                 run_id=registered.outputs["run_id"],
-                version=version,
+                version=registered.outputs["version"],
                 tracking_uri=tracking_uri,
             )
-            nominated.set_caching_options(False)
-        read_by = {
-            ("corpus",): (window,),
-            ("corpus", "models"): (checked, features_checked, decoded),
-            ("feature_repo",): (features,),
-            ("models",): (baseline, teacher, scored, distilled, judged),
-            ("models", "registry"): (decided, registered, nominated),
-            ("models", "serving"): (packed, parity),
-        }
-        for rooms, steps in read_by.items():
-            for step in steps:
-                # Part of a local cache key: a step is repeated when the code of the rooms it reads changed.
-                step.set_env_variable("CPFD_CODE", code_digest(rooms))
+        for step in (registered, nominated):
+            step.set_caching_options(False)
+        repeated_when_changed("corpus", steps=(window,))
+        repeated_when_changed("corpus", "models", steps=(checked, features_checked, decoded))
+        repeated_when_changed("feature_repo", steps=(features,))
+        repeated_when_changed("models", steps=(baseline, teacher, scored, distilled, judged))
+        repeated_when_changed("models", "registry", steps=(decided, registered, nominated))
+        repeated_when_changed("models", "serving", steps=(packed, parity))
 
     return retrain
+
+
+def on_gpu(*steps: dsl.PipelineTask) -> None:
+    """Ask for a GPU on a cluster, and for shared memory to feed it from; a laptop runs without either."""
+    for step in steps:
+        step.set_accelerator_type(GPU).set_accelerator_limit(1).set_memory_limit(TRAINING_MEMORY)
+        kubernetes.empty_dir_mount(step, volume_name="shared-memory", mount_path="/dev/shm", medium="Memory")  # noqa: S108
+
+
+def repeated_when_changed(*rooms: str, steps: tuple[dsl.PipelineTask, ...]) -> None:
+    """Take ``steps`` from the local cache only while the code of the ``rooms`` they read stays as it is."""
+    for step in steps:
+        step.set_env_variable("CPFD_CODE", code_digest(rooms))

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.checks import media_facts, set_aside_catalogue
-from corpus.simulate import SimulationSettings, simulate
+from corpus.latents import SimulationSettings
+from corpus.simulate import simulate
 from corpus.window import select_window
 from feature_repo.retrieval import retrieve_features
 from models.clips import probe, write_clips

@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpus.contract import LABELS, VIDEOS, read_manifest, read_table
-from corpus.simulate import SimulationSettings, simulate
+from corpus.latents import SimulationSettings
+from corpus.simulate import simulate
 
 
 def digests(folder):

@@ -176,14 +176,18 @@ def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, student_s
 
 def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data, student_settings, catalogue, tmp_path):
     model = recipes.new_student(run_data, student_settings, 7)
-    torch.nn.init.normal_(model.head[3].weight, std=1.0)  # so that scores differ between videos
+    for weight in model.parameters():  # start weights are too small for frames to change a score
+        if weight.ndim > 1:
+            torch.nn.init.normal_(weight, std=0.3)
     recipes.save_network(model, run_data.tokenizer, [], tmp_path)
     evaluated = torch.from_numpy(recipes.predict_logits(model, run_data.videos, 32)).softmax(1).numpy()
     rows = catalogue.set_index("video_id").loc[run_data.videos.video_ids[:12]]
     predictor = Predictor.load(tmp_path, 0.5)
     for row, scores in zip(rows.itertuples(), evaluated[:12], strict=True):
         answer = predictor.predict(row.media_uri, row.title, row.overlay_text)
-        np.testing.assert_allclose(list(answer.scores.values()), scores, atol=1e-5)
+        np.testing.assert_allclose(list(answer.scores.values()), scores, atol=1e-4)
+        other = predictor.predict(rows.media_uri.iloc[-1 if row.Index != rows.index[-1] else 0], row.title, "")
+        assert abs(next(iter(other.scores.values())) - scores[0]) > 1e-3  # the frames do matter
 
 
 # 6. A run is a function of settings, window, data, seed and code: training twice is in models/test_training.py,

@@ -5,19 +5,18 @@ import io
 import logging
 import re
 import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 import psutil
 
 from pipelines.retrain import retrain_pipeline
+from pipelines.signals import termination_as_interrupt
 from pipelines.state import RunState
 from pipelines.task import Task
 from pipelines.workspace import Workspace
@@ -154,15 +153,10 @@ def run_locally(
 
 @contextlib.contextmanager
 def _no_orphans() -> Iterator[None]:
-    """End what a step started when the run ends early, and let a termination end it as an interrupt does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    former = signal.signal(signal.SIGTERM, interrupt) if in_main_thread else None
+    """End what a step started when the run ends early."""
     try:
-        yield
+        with termination_as_interrupt():
+            yield
     finally:
         left = psutil.Process().children(recursive=True)
         for process in left:
@@ -171,8 +165,6 @@ def _no_orphans() -> Iterator[None]:
         _, alive = psutil.wait_procs(left, timeout=20)
         for process in alive:
             process.kill()
-        if former is not None:
-            signal.signal(signal.SIGTERM, former)
 
 
 @contextlib.contextmanager

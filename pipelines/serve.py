@@ -1,11 +1,10 @@
 """Serve champions: fetch their archives from the registry, prove them unchanged, start TorchServe over them."""
 
 import shutil
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
+from pipelines.signals import termination_as_interrupt
 from pipelines.workspace import Workspace
 from registry.tracking import RegistryError, champions, fetch_archive
 from serving.archive import require_digest
@@ -34,23 +33,9 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
             path, digest = fetch_archive(workspace.tracking_uri, version, archives)
             require_digest(path, digest)
             paths.append(path)
-        with _termination_as_interrupt(), running(paths, workspace.serving, settings) as server:
+        with termination_as_interrupt(), running(paths, workspace.serving, settings) as server:
             try:
                 server.save(workspace.server_file)
                 yield server, {task: str(version.version) for task, version in versions.items()}
             finally:
                 workspace.server_file.unlink(missing_ok=True)
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """A terminated ``cpfd serve`` stops TorchServe as an interrupted one does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    former = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)

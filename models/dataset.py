@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from models.clips import ClipStore
-from models.settings import TextSettings
+from models.settings import StudentSettings
 from models.text import encode
 
 Batch = dict[str, Tensor]
@@ -37,14 +37,14 @@ class SoftTargets:
 
 @dataclass(frozen=True)
 class Videos:
-    """Videos ready for a network, in the order of ``video_ids``.
+    """Videos ready for a network, in the order of ``video_ids``; no ``clips`` where frames are not read.
 
     ``tokens`` holds input_ids and attention_mask (N, L); ``labels`` (N,) is -1 where there is none; ``extras``
     holds further tensors by name, one row a video (``dense``, ``teacher_logits``, ``alpha``).
     """
 
     video_ids: list[str]
-    clips: ClipStore
+    clips: ClipStore | None
     tokens: tuple[Tensor, Tensor]
     labels: Tensor
     extras: Mapping[str, Tensor]
@@ -69,13 +69,15 @@ class Videos:
         """The named tensors of these rows, padding beyond the longest text cut off."""
         input_ids, attention_mask = (part[rows] for part in self.tokens)
         length = int(attention_mask.sum(1).max())
-        return {
-            "frames": torch.from_numpy(self.clips.frames(self.video_ids[row] for row in rows.tolist())),
+        batch = {
             "input_ids": input_ids[:, :length],
             "attention_mask": attention_mask[:, :length],
             "labels": self.labels[rows],
             **{name: values[rows] for name, values in self.extras.items()},
         }
+        if self.clips is not None:
+            batch["frames"] = torch.from_numpy(self.clips.frames(self.video_ids[row] for row in rows.tolist()))
+        return batch
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Batch]]:
         """(rows, batch) over all videos: in order, or shuffled by ``generator``."""
@@ -84,22 +86,27 @@ class Videos:
             yield rows, self.batch(rows)
 
 
-def read_catalogue(catalogue: Path, clips: ClipStore) -> pd.DataFrame:
-    """The raw columns of the catalogue's videos that have a clip. No other column is read."""
+def open_clips(path: Path, settings: StudentSettings) -> ClipStore | None:
+    """The clips, if frames are among the modalities."""
+    return ClipStore(path) if "frames" in settings.modalities else None
+
+
+def read_catalogue(catalogue: Path, clips: ClipStore | None) -> pd.DataFrame:
+    """The raw columns of the catalogue's videos; if there are clips, of those that have one."""
     frame = pq.read_table(catalogue, columns=RAW_COLUMNS).to_pandas()
-    return frame[frame.video_id.map(clips.__contains__)].reset_index(drop=True)
+    return frame if clips is None else frame[frame.video_id.map(clips.__contains__)].reset_index(drop=True)
 
 
 def prepare_videos(
     frame: pd.DataFrame,
-    clips: ClipStore,
+    clips: ClipStore | None,
     tokenizer: PreTrainedTokenizerFast,
-    classes: tuple[str, ...],
-    settings: TextSettings,
+    settings: StudentSettings,
 ) -> Videos:
-    """Catalogue rows to Videos; labels become their index in ``classes``."""
-    tokens = encode(tokenizer, list(frame.title.fillna("")), list(frame.overlay_text.fillna("")), settings)
-    index = {label: position for position, label in enumerate(classes)}
+    """Catalogue rows to Videos; labels become their index among the classes."""
+    titles, overlays = list(frame.title.fillna("")), list(frame.overlay_text.fillna(""))
+    tokens = encode(tokenizer, titles, overlays, settings.text, settings.modalities)
+    index = {label: position for position, label in enumerate(settings.classes)}
     labels = torch.tensor([index.get(label, -1) for label in frame.label], dtype=torch.long)
     return Videos(list(frame.video_id), clips, tokens, labels, {})
 

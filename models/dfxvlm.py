@@ -85,7 +85,7 @@ class DFXVLMForClassification(XVLMPreTrainedModel):
         self.head = classification_head(config.text["hidden_size"] + width, len(config.id2label))
         self.post_init()
 
-    def forward(self, frames: Tensor, input_ids: Tensor, attention_mask: Tensor, dense: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, dense: Tensor, frames: Tensor | None = None) -> Tensor:
         """As the student, with ``dense`` (B, D) raw values; NaN is missing."""
-        raw = self.xvlm(frames, input_ids, attention_mask)
+        raw = self.xvlm(input_ids, attention_mask, frames)
         return self.head(torch.cat([raw, self.dense_branch(self.scaler(dense))], dim=1))

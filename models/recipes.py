@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from models.clips import ClipStore
 from models.dataset import (
     Batch,
     SoftTargets,
     Videos,
     dense_matrix,
+    open_clips,
     prepare_videos,
     read_catalogue,
 )
@@ -26,7 +26,7 @@ from models.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.distillation import alpha_tensor, sample_alphas, student_loss
 from models.losses import Losses, supervised_loss
 from models.settings import StudentSettings
-from models.text import learn_tokenizer
+from models.text import learn_tokenizer, load_tokenizer
 from models.training import (
     History,
     TrainingError,
@@ -54,19 +54,26 @@ class RunData:
 
 
 def open_run(catalogue: Path, clips: Path, settings: StudentSettings) -> RunData:
-    """Open a run's rows. The vocabulary is learned from training and unlabelled rows alone."""
-    store = ClipStore(clips)
+    """Open a run's rows. The vocabulary comes from training and unlabelled rows alone."""
+    store = open_clips(clips, settings)
     frame = read_catalogue(catalogue, store)
-    known = frame[frame.split.isin(LEARNING)]
-    tokenizer = learn_tokenizer([*known.title, *known.overlay_text], settings.text)
-    videos = prepare_videos(frame, store, tokenizer, settings.classes, settings.text)
+    tokenizer = run_tokenizer(frame, settings)
+    videos = prepare_videos(frame, store, tokenizer, settings)
     return RunData(frame, videos, tokenizer)
+
+
+def run_tokenizer(frame: pd.DataFrame, settings: StudentSettings) -> PreTrainedTokenizerFast:
+    """The tokenizer that the settings name, or one learned from the training and unlabelled rows."""
+    if settings.text.tokenizer is not None:
+        return load_tokenizer(settings.text.tokenizer)
+    known = frame[frame.split.isin(LEARNING)]
+    return learn_tokenizer([*known.title, *known.overlay_text], settings.text)
 
 
 def new_student(data: RunData, settings: StudentSettings, seed: int) -> XVLMForClassification:
     """An X-VLM whose start weights depend on settings and seed alone: baseline and student start alike."""
     seed_everything(seed)
-    return XVLMForClassification(XVLMConfig.from_settings(settings, len(data.tokenizer)))
+    return XVLMForClassification(XVLMConfig.from_settings(settings, data.tokenizer))
 
 
 def _class_weights(videos: Videos, settings: StudentSettings) -> Tensor | None:
@@ -108,7 +115,7 @@ def train_teachers(
         seed_everything(seed + fold)
         model = DFXVLMForClassification(
             DFXVLMConfig.from_settings(
-                settings, len(data.tokenizer), dense_features=names,
+                settings, data.tokenizer, dense_features=names,
                 dense_widths=list(settings.network.dense_widths), dense_dropout=settings.network.dropout,
             )
         )  # fmt: skip
@@ -200,14 +207,14 @@ def score_judging_rows(
     catalogue: Path, clips: Path, networks: dict[str, Path], teacher_scores: Path, settings: StudentSettings
 ) -> Judged:
     """Score the saved networks on threshold and evaluation rows; the teacher's scores are read, not made."""
-    store = ClipStore(clips)
+    store = open_clips(clips, settings)
     frame = read_catalogue(catalogue, store)
     frame = frame[frame.split.isin(JUDGING)].reset_index(drop=True)
     probabilities = {}
     for name, folder in networks.items():
         model = XVLMForClassification.from_pretrained(folder)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-        videos = prepare_videos(frame, store, tokenizer, settings.classes, settings.text)
+        videos = prepare_videos(frame, store, tokenizer, settings)
         probabilities[name] = _softmax(predict_logits(model, videos, settings.training.batch_size))
     teacher = pq.read_table(teacher_scores).to_pandas().set_index("video_id").logits.reindex(frame.video_id)
     probabilities["teacher"] = _softmax(np.stack(teacher.to_numpy()))

@@ -4,6 +4,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+Modality = Literal["frames", "title", "overlay_text"]
+MODALITIES: tuple[Modality, ...] = ("frames", "title", "overlay_text")
+
 
 class ClipSettings(BaseModel, frozen=True, extra="forbid"):
     """How a video becomes a clip: ``frames`` RGB frames of ``image_size`` x ``image_size`` pixels."""
@@ -14,22 +17,31 @@ class ClipSettings(BaseModel, frozen=True, extra="forbid"):
 
 
 class TextSettings(BaseModel, frozen=True, extra="forbid"):
-    """Token budgets of the two texts, and the size of the vocabulary learned from the training rows."""
+    """Token budgets of the two texts, and where tokens come from.
+
+    ``tokenizer`` is a name on the hub or a folder; without one a vocabulary is learned from the training rows.
+    """
 
     title_tokens: int = Field(40, ge=1)
     overlay_tokens: int = Field(88, ge=1)
-    vocabulary: int = Field(8_000, ge=64)
+    vocabulary: int = Field(8_000, ge=64, description="size of a learned vocabulary")
+    tokenizer: str | None = None
 
 
 class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
-    """Sizes of X-VLM (METHODS: Swin vision encoder, BERT split into text and cross-modal layers).
+    """The network: a vision encoder, and a text encoder split into text and cross-modal layers.
 
-    The defaults are X-VLM base; task files for a laptop name smaller ones.
+    The defaults are X-VLM base; task files for a laptop name smaller sizes. A Swin encoder has one depth and
+    one number of heads a stage, a CLIP-ViT one of each. ``start`` is a folder of pre-trained weights
+    ('cpfd pretrain', 'cpfd convert'), which brings its own sizes.
     """
 
+    start: str | None = None
+    vision: Literal["swin", "clip"] = "swin"
+    text: Literal["bert", "roberta"] = "bert"
     patch_size: int = Field(4, ge=1)
     window_size: int = Field(7, ge=1)
-    vision_width: int = Field(128, ge=8, description="width of the first Swin stage; doubles with each stage")
+    vision_width: int = Field(128, ge=8, description="of the first Swin stage (it doubles with each), or of all CLIP")
     vision_depths: tuple[int, ...] = (2, 2, 18, 2)
     vision_heads: tuple[int, ...] = (4, 8, 16, 32)
     text_width: int = Field(768, ge=8)
@@ -43,6 +55,8 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     def _fits(self) -> Self:
         if len(self.vision_depths) != len(self.vision_heads):
             raise ValueError("vision_depths and vision_heads need one number a stage each")
+        if self.vision == "clip" and len(self.vision_depths) != 1:
+            raise ValueError("a CLIP encoder has one stage: give one number in vision_depths and in vision_heads")
         if self.text_width % self.text_heads:
             raise ValueError("text_width must be a multiple of text_heads")
         return self
@@ -96,6 +110,7 @@ class StudentSettings(BaseModel, frozen=True, extra="forbid"):
     """Everything that trains: what a training component is given."""
 
     classes: tuple[str, ...] = Field(min_length=2)
+    modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
     clips: ClipSettings = ClipSettings()
     text: TextSettings = TextSettings()
     network: NetworkSettings = NetworkSettings()

@@ -1,4 +1,4 @@
-"""Titles and overlay texts to tokens. The tokenizer is learned from the training rows, without randomness."""
+"""Titles and overlay texts to tokens, by a given tokenizer or by one learned from the training rows."""
 
 import re
 import unicodedata
@@ -8,13 +8,17 @@ from collections.abc import Iterable, Sequence
 import torch
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import WordPiece
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from models.settings import TextSettings
+from models.settings import MODALITIES, TextSettings
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LONGEST_TEXT = 4_096
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+class TextError(ValueError):
+    """A tokenizer that is not there or does not fit. The message names it."""
 
 
 def clean(text: str | None) -> str:
@@ -56,21 +60,51 @@ def _ranked(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+    """A tokenizer of the hub or of a local folder. Raises TextError unless it has the tokens that X-VLM needs."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise TextError(f"there is no tokenizer at {name} (text.tokenizer): name a hub model or a folder") from error
+    wanted = ("cls_token", "sep_token", "pad_token", "mask_token", "unk_token")
+    missing = [token for token in wanted if getattr(tokenizer, token) is None]
+    if missing or not tokenizer.is_fast:
+        raise TextError(f"the tokenizer {name} does not match X-VLM: it has no {', '.join(missing) or 'fast form'}")
+    return tokenizer
+
+
+def text_length(settings: TextSettings, modalities: Sequence[str]) -> int:
+    """The longest sequence of tokens that ``encode`` gives."""
+    budgets = {"title": settings.title_tokens, "overlay_text": settings.overlay_tokens}
+    return 1 + sum(budgets[name] + 1 for name in modalities if name in budgets)
+
+
 def encode(
-    tokenizer: PreTrainedTokenizerFast, titles: Sequence[str], overlays: Sequence[str], settings: TextSettings
+    tokenizer: PreTrainedTokenizerFast,
+    titles: Sequence[str],
+    overlays: Sequence[str],
+    settings: TextSettings,
+    modalities: Sequence[str] = MODALITIES,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``[CLS] title [SEP] overlay [SEP]``, each text cut at its own budget, padded on the right.
 
+    A text that is not among the ``modalities`` is left out with its [SEP]; without any, [CLS] reads alone.
+
     Returns:
-        input_ids and attention_mask, int64, (texts, title_tokens + overlay_tokens + 3).
+        input_ids and attention_mask, int64, (texts, ``text_length``).
     """
-    length = settings.title_tokens + settings.overlay_tokens + 3
+    length = text_length(settings, modalities)
     input_ids = torch.full((len(titles), length), tokenizer.pad_token_id, dtype=torch.long)
     attention_mask = torch.zeros_like(input_ids)
-    title_ids = _token_ids(tokenizer, titles, settings.title_tokens)
-    overlay_ids = _token_ids(tokenizer, overlays, settings.overlay_tokens)
-    for row, (title, overlay) in enumerate(zip(title_ids, overlay_ids, strict=True)):
-        ids = [tokenizer.cls_token_id, *title, tokenizer.sep_token_id, *overlay, tokenizer.sep_token_id]
+    parts = []
+    if "title" in modalities:
+        parts.append(_token_ids(tokenizer, titles, settings.title_tokens))
+    if "overlay_text" in modalities:
+        parts.append(_token_ids(tokenizer, overlays, settings.overlay_tokens))
+    for row in range(len(titles)):
+        ids = [tokenizer.cls_token_id]
+        for part in parts:
+            ids += [*part[row], tokenizer.sep_token_id]
         input_ids[row, : len(ids)] = torch.tensor(ids)
         attention_mask[row, : len(ids)] = 1
     return input_ids, attention_mask

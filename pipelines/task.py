@@ -8,8 +8,10 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from corpus.settings import ValidationSettings, WindowSettings
 from models.settings import (
+    MODALITIES,
     ClipSettings,
     DistillationSettings,
+    Modality,
     NetworkSettings,
     StudentSettings,
     TextSettings,
@@ -25,7 +27,7 @@ class TaskError(ValueError):
 
 
 class Task(BaseModel, frozen=True, extra="forbid"):
-    """One task file. ``classes``: of two, the second is the positive one.
+    """One task file. ``classes``: of two, the second is the positive one. ``modalities``: what its students read.
 
     ``corpus`` is a name below the workspace's corpora, or a path. Settings that a file leaves out have the
     defaults of their room, which are sized for a cluster.
@@ -35,6 +37,7 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     description: str
     corpus: str = "simulated"
     classes: tuple[str, ...] = Field(min_length=2)
+    modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
     seed: int = 0
     window: WindowSettings = WindowSettings()
     validation: ValidationSettings = ValidationSettings()
@@ -64,6 +67,7 @@ class Task(BaseModel, frozen=True, extra="forbid"):
         """What the training components are given."""
         return StudentSettings(
             classes=self.classes,
+            modalities=self.modalities,
             clips=self.clips,
             text=self.text,
             network=self.network,

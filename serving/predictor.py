@@ -47,6 +47,7 @@ class Predictor:
         self.threshold = threshold
         self.clips = ClipSettings.model_validate(model.config.clips)
         self.texts = TextSettings.model_validate(model.config.texts)
+        self.reads_frames = model.config.reads_frames
 
     @classmethod
     def load(cls, folder: Path, threshold: float | None) -> "Predictor":
@@ -62,11 +63,11 @@ class Predictor:
     @torch.inference_mode()
     def answer(self, clips: Sequence[np.ndarray], inputs: Sequence[RawInput]) -> list[Answer]:
         """Answers to a batch whose clips are decoded."""
-        input_ids, attention_mask = encode(
-            self.tokenizer, [raw.title for raw in inputs], [raw.overlay_text for raw in inputs], self.texts
-        )
-        frames = torch.from_numpy(np.stack(clips))
-        tensors = [values.to(self.device) for values in (frames, input_ids, attention_mask)]
+        titles, overlays = [raw.title for raw in inputs], [raw.overlay_text for raw in inputs]
+        tensors = list(encode(self.tokenizer, titles, overlays, self.texts, self.model.config.modalities))
+        if self.reads_frames:
+            tensors.append(torch.from_numpy(np.stack(clips)))
+        tensors = [values.to(self.device) for values in tensors]
         probabilities = self.model(*tensors).softmax(1).cpu().numpy()
         classes = self.model.config.classes
         return [

@@ -5,8 +5,12 @@ import pytest
 import torch
 
 from models.dfxvlm import DenseScaler, DFXVLMConfig, DFXVLMForClassification
-from models.settings import StudentSettings
+from models.settings import StudentSettings, TextSettings
+from models.text import learn_tokenizer
 from models.xvlm import XVLMConfig, XVLMForClassification
+
+WORDS = [first + second for first in "abcdefghij" for second in "abcdefghij"]
+TOKENIZER = learn_tokenizer(WORDS * 2, TextSettings(vocabulary=100))
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def inputs() -> dict[str, torch.Tensor]:
 
 def student(settings: StudentSettings, seed: int = 0) -> XVLMForClassification:
     torch.manual_seed(seed)
-    return XVLMForClassification(XVLMConfig.from_settings(settings, 100)).eval()
+    return XVLMForClassification(XVLMConfig.from_settings(settings, TOKENIZER)).eval()
 
 
 def test_padding_does_not_change_the_answer(student_settings, inputs):
@@ -74,7 +78,7 @@ def test_start_weights_depend_on_the_seed_alone(student_settings):
 
 def test_the_teacher_reads_dense_features_and_keeps_its_scaler(student_settings, inputs, tmp_path, rng):
     torch.manual_seed(0)
-    config = DFXVLMConfig.from_settings(student_settings, 100, dense_features=["a", "b"], dense_widths=[8])
+    config = DFXVLMConfig.from_settings(student_settings, TOKENIZER, dense_features=["a", "b"], dense_widths=[8])
     teacher = DFXVLMForClassification(config).eval()
     teacher.scaler.fit(rng.normal(100, 20, (50, 2)))
     teacher.save_pretrained(tmp_path)

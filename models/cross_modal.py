@@ -1,0 +1,69 @@
+"""The text encoder whose upper layers read the clip: BERT or RoBERTa, split in two (METHODS 2.2)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, RobertaConfig
+from transformers.models.bert.modeling_bert import BertEmbeddings, BertLayer
+from transformers.models.roberta.modeling_roberta import RobertaEmbeddings, RobertaLayer
+
+ENCODERS: dict[str, tuple[Any, Any, Any]] = {
+    "bert": (BertConfig, BertEmbeddings, BertLayer),
+    "roberta": (RobertaConfig, RobertaEmbeddings, RobertaLayer),
+}
+
+
+class CrossModalEncoder(nn.Module):
+    """The first ``fusion_layer`` layers read text alone; the others also attend to visual tokens, if there are any.
+
+    The layers are called one by one: going through BertModel would make self-attention causal.
+
+    Args:
+        arguments: ``encoder`` (bert or roberta), and the arguments of its transformers config.
+        fusion_layer: how many layers read text alone.
+        visual_width: width of the visual tokens; None builds no cross-attention at all.
+        attention: attention implementation of transformers.
+    """
+
+    def __init__(self, arguments: dict[str, Any], fusion_layer: int, visual_width: int | None, attention: str) -> None:
+        super().__init__()
+        config, embeddings, layer = ENCODERS[arguments["encoder"]]
+        sizes = {name: value for name, value in arguments.items() if name != "encoder"}
+        text = config(**sizes, attn_implementation=attention)
+        self.embeddings = embeddings(text)
+        self.text_layers = nn.ModuleList(layer(text) for _ in range(fusion_layer))
+        count = text.num_hidden_layers - fusion_layer
+        if visual_width is None:
+            self.cross_layers = nn.ModuleList(layer(text) for _ in range(count))
+        else:
+            cross = config(**sizes, is_decoder=True, add_cross_attention=True, attn_implementation=attention)
+            self.cross_layers = nn.ModuleList(_reading(layer(cross), visual_width) for _ in range(count))
+
+    def text_states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(B, L) tokens to (B, L, hidden) states after the text layers."""
+        states = self.embeddings(input_ids)
+        padding = _padding(attention_mask, states)
+        for layer in self.text_layers:
+            states = layer(states, padding)
+        return states
+
+    def joint_states(self, states: Tensor, attention_mask: Tensor, visual: Tensor | None) -> Tensor:
+        """(B, L, hidden) text states and (B, V, visual_width) visual tokens to (B, L, hidden) joint states."""
+        padding = _padding(attention_mask, states)
+        for layer in self.cross_layers:
+            states = layer(states, padding) if visual is None else layer(states, padding, encoder_hidden_states=visual)
+        return states
+
+
+def _padding(attention_mask: Tensor, states: Tensor) -> Tensor:
+    return (1.0 - attention_mask[:, None, None, :].to(states.dtype)) * torch.finfo(states.dtype).min
+
+
+def _reading(layer: Any, visual_width: int) -> nn.Module:
+    """A layer whose self-attention looks both ways and whose cross-attention reads visual tokens."""
+    layer.attention.self.is_causal = False
+    hidden = layer.crossattention.self.query.out_features
+    layer.crossattention.self.key = nn.Linear(visual_width, hidden)
+    layer.crossattention.self.value = nn.Linear(visual_width, hidden)
+    return layer

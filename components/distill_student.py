@@ -12,19 +12,24 @@ def distill_student(
     soft_targets: Input[Dataset],
     student: str,
     seed: int,
+    checkpoints: str,
     distilled: Output[Model],
 ) -> None:
     """``distilled`` is a network folder with distillation.json: the constants behind alpha."""
-    import json
     from pathlib import Path
 
-    from models.dataset import SoftTargets
-    from models.recipes import distill_student, open_run, save_network
+    from models.jobs import Job, train
     from models.settings import StudentSettings
 
-    settings = StudentSettings.model_validate_json(student)
-    data = open_run(Path(catalogue.path), Path(clips.path), settings)
-    targets = SoftTargets.read(Path(soft_targets.path))
-    model, history, constants = distill_student(data, targets, settings, seed)
-    save_network(model, data.tokenizer, history, Path(distilled.path))
-    (Path(distilled.path) / "distillation.json").write_text(json.dumps(constants, indent=1))
+    train(
+        Job(
+            recipe="student",
+            catalogue=Path(catalogue.path),
+            clips=Path(clips.path),
+            soft_targets=Path(soft_targets.path),
+            student=StudentSettings.model_validate_json(student),
+            seed=seed,
+            output=Path(distilled.path),
+            checkpoints=Path(checkpoints) if checkpoints else None,
+        )
+    )

@@ -26,7 +26,7 @@ def evaluate(
 
     from components.telling import log_classification
     from models.evaluation import evaluate
-    from models.recipes import score_judging_rows
+    from models.scoring import score_judging_rows
     from models.settings import StudentSettings
 
     settings = StudentSettings.model_validate_json(student)

@@ -20,14 +20,13 @@ def score_teacher(
 
     import pyarrow.parquet as pq
 
-    from models.dfxvlm import DFXVLMForClassification
-    from models.recipes import open_run, score_teachers
+    from models.recipes import open_run, teacher_names
+    from models.scoring import load_teacher, score_teachers
     from models.settings import StudentSettings
 
     settings = StudentSettings.model_validate_json(student)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)
-    folders = [Path(teacher.path) / f"fold-{fold}" for fold in range(settings.distillation.folds)]
-    teachers = [DFXVLMForClassification.from_pretrained(folder) for folder in folders]
+    teachers = [load_teacher(Path(teacher.path) / name) for name in teacher_names(settings.distillation)]
     for_student, for_evaluation = score_teachers(teachers, data, Path(privileged.path), settings)
-    pq.write_table(for_student, soft_targets.path)
+    pq.write_table(for_student.table(), soft_targets.path)
     pq.write_table(for_evaluation, teacher_scores.path)

@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix, roc_curve
 
 from models.evaluation import Evaluation
 from models.metrics import decide
-from models.recipes import Judged
+from models.scoring import Judged
 
 
 def counter(what: str, total: int) -> Callable[[int], None]:

@@ -7,15 +7,27 @@ from components.base import component
 
 @component()
 def train_baseline(
-    catalogue: Input[Dataset], clips: Input[Dataset], student: str, seed: int, baseline: Output[Model]
+    catalogue: Input[Dataset],
+    clips: Input[Dataset],
+    student: str,
+    seed: int,
+    checkpoints: str,
+    baseline: Output[Model],
 ) -> None:
     """``baseline`` is a network folder: config.json, model.safetensors, tokenizer, history.json."""
     from pathlib import Path
 
-    from models.recipes import open_run, save_network, train_baseline
+    from models.jobs import Job, train
     from models.settings import StudentSettings
 
-    settings = StudentSettings.model_validate_json(student)
-    data = open_run(Path(catalogue.path), Path(clips.path), settings)
-    model, history = train_baseline(data, settings, seed)
-    save_network(model, data.tokenizer, history, Path(baseline.path))
+    train(
+        Job(
+            recipe="baseline",
+            catalogue=Path(catalogue.path),
+            clips=Path(clips.path),
+            student=StudentSettings.model_validate_json(student),
+            seed=seed,
+            output=Path(baseline.path),
+            checkpoints=Path(checkpoints) if checkpoints else None,
+        )
+    )

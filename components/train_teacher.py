@@ -12,15 +12,24 @@ def train_teacher(
     privileged: Input[Dataset],
     student: str,
     seed: int,
+    checkpoints: str,
     teacher: Output[Model],
 ) -> None:
     """``teacher`` holds a network folder a fold: fold-0, fold-1, ..."""
     from pathlib import Path
 
-    from models.recipes import open_run, save_network, train_teachers
+    from models.jobs import Job, train
     from models.settings import StudentSettings
 
-    settings = StudentSettings.model_validate_json(student)
-    data = open_run(Path(catalogue.path), Path(clips.path), settings)
-    for fold, (model, history) in enumerate(train_teachers(data, Path(privileged.path), settings, seed)):
-        save_network(model, data.tokenizer, history, Path(teacher.path) / f"fold-{fold}")
+    train(
+        Job(
+            recipe="teachers",
+            catalogue=Path(catalogue.path),
+            clips=Path(clips.path),
+            privileged=Path(privileged.path),
+            student=StudentSettings.model_validate_json(student),
+            seed=seed,
+            output=Path(teacher.path),
+            checkpoints=Path(checkpoints) if checkpoints else None,
+        )
+    )

@@ -1,6 +1,6 @@
 """The rows of a run as tensors: clips, tokens, labels, and for whom it concerns dense values or soft targets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,27 +12,11 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from models.clips import ClipStore
+from models.losses import Batch
 from models.settings import StudentSettings
 from models.text import encode
 
-Batch = dict[str, Tensor]
 RAW_COLUMNS = ["video_id", "title", "overlay_text", "label", "split", "fold"]
-
-
-@dataclass(frozen=True)
-class SoftTargets:
-    """The teacher's word on each training video: logits (N, C) and loss (N,), NaN where there is no label."""
-
-    video_ids: list[str]
-    logits: np.ndarray
-    loss: np.ndarray
-
-    @classmethod
-    def read(cls, path: Path) -> "SoftTargets":
-        table = pq.read_table(path)
-        logits = np.array(table["logits"].to_pylist(), np.float32)
-        loss = table["loss"].to_numpy().astype(np.float32)
-        return cls(table["video_id"].to_pylist(), logits, loss)
 
 
 @dataclass(frozen=True)
@@ -78,12 +62,6 @@ class Videos:
         if self.clips is not None:
             batch["frames"] = torch.from_numpy(self.clips.frames(self.video_ids[row] for row in rows.tolist()))
         return batch
-
-    def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Batch]]:
-        """(rows, batch) over all videos: in order, or shuffled by ``generator``."""
-        order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
-        for rows in order.split(size):
-            yield rows, self.batch(rows)
 
 
 def open_clips(path: Path, settings: StudentSettings) -> ClipStore | None:

@@ -10,7 +10,11 @@ from models.xvlm import XVLM, XVLMConfig, XVLMPreTrainedModel, classification_he
 
 
 class DFXVLMConfig(XVLMConfig):
-    """XVLMConfig plus the names of the dense features and the widths of their branch."""
+    """XVLMConfig plus the names of the dense features and the widths of their branch.
+
+    ``dense_absence`` is the share of training rows whose dense values are hidden as a whole, so that the raw
+    branch does not starve. Without ``reads_raw`` there is no raw branch (generalised distillation's teacher).
+    """
 
     model_type = "cpfd-dfxvlm"
 
@@ -19,11 +23,15 @@ class DFXVLMConfig(XVLMConfig):
         dense_features: list[str] | None = None,
         dense_widths: list[int] | None = None,
         dense_dropout: float = 0.1,
+        dense_absence: float = 0.0,
+        reads_raw: bool = True,
         **kwargs: Any,
     ) -> None:
         self.dense_features = dense_features or []
         self.dense_widths = dense_widths or [512, 256]
         self.dense_dropout = dense_dropout
+        self.dense_absence = dense_absence
+        self.reads_raw = reads_raw
         super().__init__(**kwargs)
 
 
@@ -70,10 +78,10 @@ class DFXVLMForClassification(XVLMPreTrainedModel):
     """The teacher: raw input and privileged dense features in, class logits (B, C) out. Never served."""
 
     config_class = DFXVLMConfig
+    inputs = ("input_ids", "attention_mask", "frames", "dense")
 
     def __init__(self, config: DFXVLMConfig) -> None:
         super().__init__(config)
-        self.xvlm = XVLM(config)
         self.scaler = DenseScaler(len(config.dense_features))
         layers: list[nn.Module] = []
         width = 2 * len(config.dense_features)
@@ -82,10 +90,18 @@ class DFXVLMForClassification(XVLMPreTrainedModel):
             layers.append(nn.Dropout(config.dense_dropout))
             width = output
         self.dense_branch = nn.Sequential(*layers)
-        self.head = classification_head(config.text["hidden_size"] + width, len(config.id2label))
+        if config.reads_raw:
+            self.xvlm = XVLM(config)
+            width += config.text["hidden_size"]
+        self.head = classification_head(width, len(config.id2label))
         self.post_init()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, dense: Tensor, frames: Tensor | None = None) -> Tensor:
         """As the student, with ``dense`` (B, D) raw values; NaN is missing."""
-        raw = self.xvlm(input_ids, attention_mask, frames)
-        return self.head(torch.cat([raw, self.dense_branch(self.scaler(dense))], dim=1))
+        if self.training and self.config.dense_absence:
+            absent = torch.rand(len(dense), 1, device=dense.device) < self.config.dense_absence
+            dense = dense.masked_fill(absent, torch.nan)
+        branches = [self.dense_branch(self.scaler(dense))]
+        if self.config.reads_raw:
+            branches.insert(0, self.xvlm(input_ids, attention_mask, frames))
+        return self.head(torch.cat(branches, dim=1))

@@ -1,44 +1,31 @@
-"""How each network of a run is made: baseline, fold teachers, soft targets, student."""
+"""How each network of a run is made: baseline, fold teachers, student."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from models.dataset import (
-    Batch,
-    SoftTargets,
-    Videos,
-    dense_matrix,
-    open_clips,
-    prepare_videos,
-    read_catalogue,
-)
+from models.dataset import Videos, dense_matrix, open_clips, prepare_videos, read_catalogue
+from models.devices import rank, seed_everything
 from models.dfxvlm import DFXVLMConfig, DFXVLMForClassification
-from models.distillation import alpha_tensor, sample_alphas, student_loss
-from models.losses import Losses, supervised_loss
-from models.settings import StudentSettings
+from models.distillation import METHODS, TeacherInput, alpha_tensor, sample_alphas, student_loss
+from models.losses import Batch, Losses, supervised_loss
+from models.resuming import History, Keeper
+from models.settings import DistillationSettings, StudentSettings, TrainingSettings
+from models.soft_targets import SoftTargets
 from models.text import learn_tokenizer, load_tokenizer
-from models.training import (
-    History,
-    TrainingError,
-    fit,
-    inverse_frequency,
-    predict_logits,
-    seed_everything,
-)
+from models.training import TrainingError, fit, inverse_frequency
 from models.xvlm import XVLMConfig, XVLMForClassification
 
-JUDGING = ("threshold", "evaluation")
 LEARNING = ("train", "unlabelled")
+Teacher = XVLMForClassification | DFXVLMForClassification
 
 
 @dataclass(frozen=True)
@@ -54,7 +41,7 @@ class RunData:
 
 
 def open_run(catalogue: Path, clips: Path, settings: StudentSettings) -> RunData:
-    """Open a run's rows. The vocabulary comes from training and unlabelled rows alone."""
+    """Open a run's rows. A vocabulary is learned from training and unlabelled rows alone."""
     store = open_clips(clips, settings)
     frame = read_catalogue(catalogue, store)
     tokenizer = run_tokenizer(frame, settings)
@@ -86,75 +73,96 @@ def _label_loss(weights: Tensor | None) -> Callable[[Tensor, Batch], Losses]:
     return lambda logits, batch: supervised_loss(logits, batch["labels"], weights)
 
 
-def train_baseline(data: RunData, settings: StudentSettings, seed: int) -> tuple[XVLMForClassification, History]:
+def _for_epochs(training: TrainingSettings, epochs: int | None) -> TrainingSettings:
+    return training if epochs is None else training.model_copy(update={"epochs": epochs})
+
+
+def train_baseline(
+    data: RunData, settings: StudentSettings, seed: int, keeper: Keeper | None = None
+) -> tuple[XVLMForClassification, History]:
     """X-VLM on labels alone."""
     model = new_student(data, settings, seed)
     train = data.rows("train")
     loss = _label_loss(_class_weights(train, settings))
-    return model, fit(model, train, loss, settings.training, seed)
+    history = fit(model, train, loss, settings.training, seed, validation=data.rows("threshold"), keeper=keeper)
+    return model, history
 
 
 def train_teachers(
-    data: RunData, features: Path, settings: StudentSettings, seed: int
-) -> list[tuple[DFXVLMForClassification, History]]:
-    """One DF-X-VLM a fold, each trained on the training rows outside its fold; one on all if folds = 1."""
+    data: RunData, features: Path, settings: StudentSettings, seed: int, keeper: Keeper | None = None
+) -> dict[str, tuple[Teacher, History]]:
+    """The fold teachers, by name: each was trained on the training rows outside its fold.
+
+    With one fold there is one fold's teacher, trained on all. ``distillation.repeats`` trains as many a fold,
+    which differ in their seed. What they see is the method's affair.
+    """
+    distillation = settings.distillation
     dense, names = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
-    folds = settings.distillation.folds
-    epochs = settings.distillation.teacher_epochs or settings.training.epochs
-    training = settings.training.model_copy(update={"epochs": epochs})
-    train = (data.frame.split == "train").to_numpy()
-    teachers = []
-    for fold in range(folds):
-        print(f"teacher {fold + 1} of {folds}" + (": in-sample soft targets" if folds == 1 else ""), flush=True)
-        rows = np.flatnonzero(train & (data.frame.fold != fold).to_numpy() if folds > 1 else train)
-        missing = set(range(len(settings.classes))) - set(videos.labels[rows].tolist())
-        if missing:
-            names_missing = ", ".join(settings.classes[index] for index in sorted(missing))
-            raise TrainingError(f"no training row outside fold {fold} has the class {names_missing}: use fewer folds")
-        seed_everything(seed + fold)
-        model = DFXVLMForClassification(
-            DFXVLMConfig.from_settings(
-                settings, data.tokenizer, dense_features=names,
-                dense_widths=list(settings.network.dense_widths), dense_dropout=settings.network.dropout,
-            )
-        )  # fmt: skip
-        model.scaler.fit(dense[rows])
+    training = _for_epochs(settings.training, distillation.teacher_epochs)
+    sees = METHODS[distillation.method].teacher or "raw and dense"
+    teachers: dict[str, tuple[Teacher, History]] = {}
+    for fold in range(distillation.folds):
+        rows = fold_rows(data, fold, settings)
         chosen = videos.select(rows)
-        loss = _label_loss(_class_weights(chosen, settings))
-        teachers.append((model, fit(model, chosen, loss, training, seed + fold)))
+        for repeat in range(distillation.repeats):
+            name = teacher_name(fold, repeat)
+            _say(f"teacher {name} of {distillation.folds} folds, sees {sees}")
+            own_seed = seed + fold + 1_000 * repeat
+            model = new_teacher(data, settings, names, sees, own_seed)
+            if isinstance(model, DFXVLMForClassification):
+                model.scaler.fit(dense[rows])
+            loss = _label_loss(_class_weights(chosen, settings))
+            kept = None if keeper is None else keeper.child(name)
+            history = fit(
+                model, chosen, loss, training, own_seed, validation=_with_dense(data, videos, "threshold"), keeper=kept
+            )
+            teachers[name] = (model, history)
     return teachers
 
 
-def score_teachers(
-    teachers: list[DFXVLMForClassification], data: RunData, features: Path, settings: StudentSettings
-) -> tuple[pa.Table, pa.Table]:
-    """Every video's teacher logits: training rows out of fold, all others by the mean of the teachers.
+def teacher_name(fold: int, repeat: int) -> str:
+    return f"fold-{fold}" if repeat == 0 else f"fold-{fold}-again-{repeat}"
 
-    Returns:
-        soft targets of training and unlabelled rows (video_id, logits, loss, fold), and the teacher's
-        scores of the judging rows (video_id, logits). ``loss`` is NaN without a label.
-    """
-    dense, _ = dense_matrix(features, data.videos.video_ids)
-    videos = data.videos.with_extras(dense=torch.from_numpy(dense))
-    logits = np.stack([predict_logits(teacher, videos, settings.training.batch_size) for teacher in teachers])
-    scores = torch.from_numpy(logits).log_softmax(dim=2)
-    combined = scores.logsumexp(dim=0) - np.log(len(teachers))  # the log of the mean probability
-    fold = data.frame.fold.to_numpy()
+
+def teacher_names(distillation: DistillationSettings) -> list[str]:
+    """The names of a run's teachers, fold by fold."""
+    return [teacher_name(f, r) for f in range(distillation.folds) for r in range(distillation.repeats)]
+
+
+def fold_rows(data: RunData, fold: int, settings: StudentSettings) -> np.ndarray:
+    """The training rows outside ``fold``, or all if there is one fold. Raises TrainingError if a class is missing."""
     train = (data.frame.split == "train").to_numpy()
-    if len(teachers) > 1:
-        for row in np.flatnonzero(train):
-            combined[row] = scores[fold[row], row]
-    labels = videos.labels.clamp(min=0)[:, None]
-    loss = -combined.gather(1, labels)[:, 0].numpy()
-    loss[videos.labels.numpy() < 0] = np.nan
-    judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
-    table = pa.table({"video_id": videos.video_ids, "logits": combined.numpy().tolist(), "loss": loss, "fold": fold})
-    return table.filter(pa.array(learning)), table.filter(pa.array(judging)).select(["video_id", "logits"])
+    folds = settings.distillation.folds
+    rows = np.flatnonzero(train & (data.frame.fold != fold).to_numpy() if folds > 1 else train)
+    missing = set(range(len(settings.classes))) - set(data.videos.labels[rows].tolist())
+    if missing:
+        listed = ", ".join(settings.classes[index] for index in sorted(missing))
+        raise TrainingError(f"no training row outside fold {fold} has the class {listed}: use fewer folds")
+    return rows
+
+
+def new_teacher(
+    data: RunData, settings: StudentSettings, dense_features: list[str], sees: TeacherInput, seed: int
+) -> Teacher:
+    """A teacher's network before its training, by what it sees."""
+    if sees == "raw":
+        return new_student(data, settings, seed)
+    seed_everything(seed)
+    config = DFXVLMConfig.from_settings(
+        settings, data.tokenizer, dense_features=dense_features, dense_widths=list(settings.network.dense_widths),
+        dense_dropout=settings.network.dropout, dense_absence=settings.distillation.dense_dropout,
+        reads_raw=sees == "raw and dense",
+    )  # fmt: skip
+    return DFXVLMForClassification(config)
+
+
+def _with_dense(data: RunData, videos: Videos, split: str) -> Videos:
+    return videos.select(np.flatnonzero(data.frame.split == split))
 
 
 def distill_student(
-    data: RunData, soft_targets: SoftTargets, settings: StudentSettings, seed: int
+    data: RunData, soft_targets: SoftTargets, settings: StudentSettings, seed: int, keeper: Keeper | None = None
 ) -> tuple[XVLMForClassification, History, dict[str, float]]:
     """X-VLM on labels and stored soft targets: no teacher is run, no dense feature is read.
 
@@ -162,65 +170,46 @@ def distill_student(
         the student, its history, and the constants of the method with alpha's mean on labelled rows.
     """
     distillation = settings.distillation
-    videos = data.rows(*LEARNING) if distillation.unlabelled else data.rows("train")
-    position = {video_id: row for row, video_id in enumerate(soft_targets.video_ids)}
-    rows = [position[video_id] for video_id in videos.video_ids]
+    method = METHODS[distillation.method]
+    unlabelled = distillation.unlabelled and method.teacher is not None
+    videos = data.rows(*LEARNING) if unlabelled else data.rows("train")
+    if distillation.calibrate:
+        soft_targets = soft_targets.calibrated()
     alphas, constants = sample_alphas(soft_targets, distillation)
-    labelled = ~np.isnan(soft_targets.loss)
-    constants = {**constants, "mean_alpha": float(alphas[labelled].mean())}
+    constants = {**constants, "mean_alpha": float(alphas[soft_targets.labelled].mean())}
+    by_id = dict(zip(soft_targets.video_ids, alphas, strict=True))
     videos = videos.with_extras(
-        teacher_logits=torch.from_numpy(soft_targets.logits[rows]), alpha=alpha_tensor(alphas[rows])
+        teacher_logits=torch.from_numpy(soft_targets.select(videos.video_ids).logits),
+        alpha=alpha_tensor(np.array([by_id[video_id] for video_id in videos.video_ids])),
     )
     model = new_student(data, settings, seed)
+    dressed = method.network(model, model.config.text["hidden_size"], len(settings.classes))
     loss = student_loss(distillation, _class_weights(videos, settings))
-    return model, fit(model, videos, loss, settings.training, seed), constants
+    training = _for_epochs(settings.training, distillation.student_epochs)
+    validation = data.rows("threshold") if dressed is model else None
+    history = fit(dressed, videos, loss, training, seed, validation=validation, keeper=keeper)
+    return model, history, constants
 
 
-def save_network(
-    model: XVLMForClassification | DFXVLMForClassification,
-    tokenizer: PreTrainedTokenizerFast,
-    history: History,
-    folder: Path,
+def train_student(
+    data: RunData, soft_targets: SoftTargets, settings: StudentSettings, seed: int, folder: Path, keeper: Keeper
 ) -> None:
-    """Weights as safetensors; config, tokenizer and learning curve as JSON."""
+    """Distil the student into ``folder``, with distillation.json: the constants behind alpha."""
+    model, history, constants = distill_student(data, soft_targets, settings, seed, keeper)
+    save_network(model, data.tokenizer, history, folder)
+    if rank() == 0:
+        (folder / "distillation.json").write_text(json.dumps(constants, indent=1))
+
+
+def save_network(model: Any, tokenizer: PreTrainedTokenizerFast, history: History, folder: Path) -> None:
+    """Weights as safetensors; config, tokenizer and learning curve as JSON. The first of several processes writes."""
+    if rank() != 0:
+        return
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "history.json").write_text(json.dumps(history, indent=1))
 
 
-@dataclass(frozen=True)
-class Judged:
-    """The judging rows with every model's class probabilities (N, C); ``evaluation`` is False on threshold rows."""
-
-    video_ids: list[str]
-    labels: np.ndarray
-    evaluation: np.ndarray
-    probabilities: dict[str, np.ndarray]
-
-    def table(self) -> pa.Table:
-        columns = {name: values.tolist() for name, values in self.probabilities.items()}
-        split = np.where(self.evaluation, "evaluation", "threshold")
-        return pa.table({"video_id": self.video_ids, "label": self.labels, "split": split, **columns})
-
-
-def score_judging_rows(
-    catalogue: Path, clips: Path, networks: dict[str, Path], teacher_scores: Path, settings: StudentSettings
-) -> Judged:
-    """Score the saved networks on threshold and evaluation rows; the teacher's scores are read, not made."""
-    store = open_clips(clips, settings)
-    frame = read_catalogue(catalogue, store)
-    frame = frame[frame.split.isin(JUDGING)].reset_index(drop=True)
-    probabilities = {}
-    for name, folder in networks.items():
-        model = XVLMForClassification.from_pretrained(folder)
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-        videos = prepare_videos(frame, store, tokenizer, settings)
-        probabilities[name] = _softmax(predict_logits(model, videos, settings.training.batch_size))
-    teacher = pq.read_table(teacher_scores).to_pandas().set_index("video_id").logits.reindex(frame.video_id)
-    probabilities["teacher"] = _softmax(np.stack(teacher.to_numpy()))
-    evaluation = (frame.split == "evaluation").to_numpy()
-    return Judged(list(frame.video_id), videos.labels.numpy(), evaluation, probabilities)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    return torch.from_numpy(np.asarray(logits, np.float32)).softmax(1).numpy()
+def _say(line: str) -> None:
+    if rank() == 0:
+        print(line, flush=True)

@@ -2,18 +2,29 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 Modality = Literal["frames", "title", "overlay_text"]
 MODALITIES: tuple[Modality, ...] = ("frames", "title", "overlay_text")
 
 
+START_SIZES = {
+    "vision", "text", "patch_size", "window_size", "vision_width", "vision_depths", "vision_heads",
+    "text_width", "text_heads", "text_layers", "cross_layers",
+}  # fmt: skip
+
+
 class ClipSettings(BaseModel, frozen=True, extra="forbid"):
-    """How a video becomes a clip: ``frames`` RGB frames of ``image_size`` x ``image_size`` pixels."""
+    """How a video becomes a clip: ``frames`` RGB frames of ``image_size`` x ``image_size`` pixels.
+
+    ``stored`` clips are decoded once, into a file that all trainings share; others each time they are read, by
+    the workers of the training, for corpora whose clips would not fit on the disk.
+    """
 
     frames: int = Field(8, ge=1, le=64)
     image_size: int = Field(224, ge=16, le=1024)
     longest_video: int = Field(5_000, ge=1, description="frames after which a video is refused as too long")
+    stored: bool = True
 
 
 class TextSettings(BaseModel, frozen=True, extra="forbid"):
@@ -59,43 +70,84 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("a CLIP encoder has one stage: give one number in vision_depths and in vision_heads")
         if self.text_width % self.text_heads:
             raise ValueError("text_width must be a multiple of text_heads")
+        given = sorted(self.model_fields_set & START_SIZES)
+        if self.start is not None and given:
+            raise ValueError(f"the weights in network.start bring their own sizes: leave out {', '.join(given)}")
         return self
 
 
 class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
     """One schedule for baseline, teacher and student: AdamW, warm-up, linear decay, as many epochs each.
 
-    A student that also learns from unlabelled videos takes more steps an epoch than the baseline.
+    A student that also learns from unlabelled videos takes more steps an epoch than the baseline. ``batch_size``
+    is the number of videos a step, over all processes and accumulated parts.
     """
 
     epochs: int = Field(5, ge=1)
     batch_size: int = Field(32, ge=1)
     learning_rate: float = Field(1e-5, gt=0)
+    head_factor: float = Field(2.0, gt=0, description="times the learning rate, for what pre-training did not bring")
     weight_decay: float = Field(0.01, ge=0)
     warmup_share: float = Field(0.1, ge=0, lt=1)
     gradient_clip: float = Field(1.0, gt=0)
     class_weights: bool = Field(False, description="weight the label loss by inverse class frequency")
+    patience: int | None = Field(None, ge=1, description="stop after so many epochs without a better threshold loss")
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    accumulation: int = Field(1, ge=1, description="parts that a batch is computed in, to save memory")
+    gradient_checkpointing: bool = Field(False, description="compute activations twice to save memory")
+    processes: int = Field(1, ge=1, description="processes on this machine, one a GPU (started by torchrun)")
+    workers: int = Field(0, ge=0, description="processes that read or decode clips ahead; 0 reads in the training")
+    checkpoint_steps: int = Field(500, ge=1, description="steps between two saved states to go on from")
 
 
 class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     """What the student takes from the teacher.
 
-    ``alpha`` is PFD's one weight for all samples. CPFD's exponential decay runs from ``alpha_max`` at
-    ``loss_min`` to ``alpha_min`` at ``loss_max``; where a bound is not given it is the 1 % or 99 % quantile
-    of the teacher's losses (METHODS 1.3). ``folds`` = 1 switches out-of-fold soft targets off.
+    ``alpha`` is the one weight of methods that trust all samples alike. CPFD's ``mapping`` takes its constants
+    from here where they are given, and else from the teacher's losses by the rules in ``models/confidence.py``:
+    ``threshold``; ``slope`` and ``centre`` (negative_sigmoid, tanh); ``loss_min`` and ``loss_max``
+    (exponential_decay). ``folds`` = 1 switches out-of-fold soft targets off.
     """
 
-    method: Literal["pfd", "cpfd"] = "cpfd"
-    mapping: Literal["exponential_decay"] = "exponential_decay"
+    method: str = "cpfd"
+    mapping: str = "exponential_decay"
     temperature: float = Field(1.0, gt=0)
     alpha: float = Field(0.5, ge=0, le=1)
     alpha_min: float = Field(0.1, gt=0, le=1)
     alpha_max: float = Field(0.9, gt=0, le=1)
+    threshold: float | None = Field(None, gt=0)
+    slope: float | None = Field(None, gt=0)
+    centre: float | None = Field(None, ge=0)
     loss_min: float | None = Field(None, ge=0)
     loss_max: float | None = Field(None, gt=0)
+    class_conditional: bool = Field(False, description="fit the mapping to each class's losses alone")
+    calibrate: bool = Field(False, description="divide the teacher's logits by the temperature that fits the labels")
     folds: int = Field(3, ge=1, le=20)
+    repeats: int = Field(1, ge=1, le=10, description="teachers a fold, from other seeds; their mean is the soft target")
     teacher_epochs: int | None = Field(None, ge=1, description="default: as many as the student's")
+    student_epochs: int | None = Field(None, ge=1, description="default: as many as the baseline's")
+    dense_dropout: float = Field(0.0, ge=0, lt=1, description="share of rows a teacher trains on without dense values")
     unlabelled: bool = Field(False, description="also learn from the soft targets of videos without a label (alpha 1)")
+    weak_teacher: Literal["stop", "accept"] = Field("stop", description="when the teacher is worse than the baseline")
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, name: str) -> str:
+        from models.distillation import METHODS  # the methods stand on these settings
+
+        if name not in METHODS:
+            raise ValueError(f"there is no method {name}: there are {', '.join(METHODS)}")
+        return name
+
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, name: str) -> str:
+        from models.confidence import MAPPINGS  # the mappings stand on these settings
+
+        if name not in MAPPINGS:
+            raise ValueError(f"there is no mapping {name}: there are {', '.join(MAPPINGS)}")
+        return name
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -106,14 +106,13 @@ def _text_arguments(settings: StudentSettings, tokenizer: PreTrainedTokenizerFas
         "intermediate_size": 4 * net.text_width,
         "max_position_embeddings": text_length(settings.text, settings.modalities) + offset,
         "hidden_dropout_prob": net.dropout,
-        "attention_probs_dropout_prob": net.dropout,
+        "attention_probs_dropout_prob": 0.0,  # with dropout, fused attention falls back to the slow way on a CPU
     }
 
 
 class XVLMPreTrainedModel(PreTrainedModel):
     config_class: type[PreTrainedConfig] = XVLMConfig
     base_model_prefix = "xvlm"
-    supports_gradient_checkpointing = True
     _supports_sdpa = True
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -165,6 +164,8 @@ def classification_head(width: int, classes: int) -> nn.Sequential:
 
 class XVLMForClassification(XVLMPreTrainedModel):
     """The baseline and the student: raw input in, class logits (B, C) out."""
+
+    inputs = ("input_ids", "attention_mask", "frames")
 
     def __init__(self, config: XVLMConfig) -> None:
         super().__init__(config)

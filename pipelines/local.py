@@ -138,6 +138,7 @@ def run_locally(
                 months=months,
                 seed=task.seed,
                 snapshot=snapshot,
+                checkpoints=str(workspace.checkpoints),
             )
         except RuntimeError as error:
             state.note("failed", log.failed or log.step, log.reason())

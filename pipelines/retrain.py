@@ -7,6 +7,7 @@ from typing import Any
 from kfp import dsl, kubernetes
 
 from components.check_parity import check_parity
+from components.check_teacher import check_teacher
 from components.decode_clips import decode_clips
 from components.distill_student import distill_student
 from components.evaluate import evaluate
@@ -46,6 +47,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         months: int = 3,
         seed: int = task.seed,
         snapshot: str = "",
+        checkpoints: str = "",
     ) -> None:
         """Every step names what it reads: only the teacher's two steps are given the privileged artifact."""
         window = select_window(
@@ -76,13 +78,15 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         # Decoding and training are dear: they wait until all data has passed.
         decoded = decode_clips(catalogue=catalogue, student=student, validation=validation).after(features_checked)
         rows = {"catalogue": catalogue, "clips": decoded.outputs["clips"], "student": student}
-        baseline = train_baseline(**rows, seed=seed)
-        teacher = train_teacher(**rows, privileged=privileged, seed=seed)
+        baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
+        teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
         scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"])
+        teacher_scores = scored.outputs["teacher_scores"]
+        worth = check_teacher(**rows, baseline=baseline.outputs["baseline"], teacher_scores=teacher_scores)
         soft_targets = scored.outputs["soft_targets"]
-        distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed)
+        distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
         networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
-        judged = evaluate(**rows, **networks, teacher_scores=scored.outputs["teacher_scores"], seed=seed)
+        judged = evaluate(**rows, **networks, teacher_scores=teacher_scores, seed=seed)
         evidence = {
             "facts": window.outputs["facts"],
             "evaluation": judged.outputs["evaluation"],
@@ -131,7 +135,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         repeated_when_changed("corpus", steps=(window,))
         repeated_when_changed("corpus", "models", steps=(checked, features_checked, decoded))
         repeated_when_changed("feature_repo", steps=(features,))
-        repeated_when_changed("models", steps=(baseline, teacher, scored, distilled, judged))
+        repeated_when_changed("models", steps=(baseline, teacher, scored, worth, distilled, judged))
         repeated_when_changed("models", "registry", steps=(decided, registered, nominated))
         repeated_when_changed("models", "serving", steps=(packed, parity))
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.dataset import SoftTargets
 from models.distillation import sample_alphas
 from models.evaluation import MODELS, Evaluation
 from models.settings import StudentSettings
+from models.soft_targets import SoftTargets
 from registry import plots
 from registry.verdict import Verdict
 

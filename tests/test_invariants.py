@@ -13,10 +13,11 @@ import yaml
 
 from feature_repo.services import TASK_VIEWS
 from feature_repo.views import feature_views
-from models import recipes
-from models.dataset import SoftTargets
+from models import recipes, scoring
+from models.dataset import dense_matrix
 from models.evaluation import evaluate
-from models.settings import StudentSettings
+from models.soft_targets import SoftTargets
+from models.training import predict_logits
 from pipelines.cluster import compile_task
 from pipelines.task import load_task, task_names
 from registry.tracking import SIGNATURE
@@ -71,8 +72,9 @@ def test_1_views_are_offline_and_nothing_that_is_served_names_a_feature(run_data
 
 
 def test_1_soft_targets_hold_no_dense_column(artifacts, run_data, student_settings, teachers):
-    for table in recipes.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings):
-        assert set(table.column_names) <= {"video_id", "logits", "loss", "fold"}
+    targets, judged = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
+    assert set(targets.table().column_names) == {"video_id", "logits", "loss", "label", "fold"}
+    assert set(judged.column_names) == {"video_id", "logits"}
 
 
 # 2. Point in time: both cut-offs, over the real store.
@@ -106,14 +108,14 @@ def teachers(artifacts, run_data, student_settings, trained_on):
     """The fold teachers, and the videos that each was really trained on."""
     real = recipes.fit
 
-    def spy(model, videos, *rest):
+    def spy(model, videos, *rest, **named):
         trained_on.append(set(videos.video_ids))
-        return real(model, videos, *rest)
+        return real(model, videos, *rest, **named)
 
     recipes.fit = spy
     try:
         pairs = recipes.train_teachers(run_data, artifacts / "privileged.parquet", student_settings, 0)
-        return [teacher for teacher, _ in pairs]
+        return [teacher for teacher, _ in pairs.values()]
     finally:
         recipes.fit = real
 
@@ -121,12 +123,12 @@ def teachers(artifacts, run_data, student_settings, trained_on):
 def test_3_a_soft_target_comes_from_a_teacher_that_did_not_train_on_the_video(
     artifacts, run_data, student_settings, teachers, trained_on
 ):
-    table, _ = recipes.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
-    dense, _ = recipes.dense_matrix(artifacts / "privileged.parquet", run_data.videos.video_ids)
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
+    dense, _ = dense_matrix(artifacts / "privileged.parquet", run_data.videos.video_ids)
     videos = run_data.videos.with_extras(dense=torch.from_numpy(dense))
     row_of = {video_id: row for row, video_id in enumerate(videos.video_ids)}
-    by_teacher = [torch.from_numpy(recipes.predict_logits(t, videos, 32)).log_softmax(1).numpy() for t in teachers]
-    train = [row for row in table.to_pylist() if row["fold"] >= 0]
+    by_teacher = [torch.from_numpy(predict_logits(t, videos, 32)).log_softmax(1).numpy() for t in teachers]
+    train = [row for row in targets.table().to_pylist() if row["fold"] >= 0]
     assert len(train) > 20
     for row in train:
         own = by_teacher[row["fold"]][row_of[row["video_id"]]]
@@ -153,7 +155,7 @@ def test_4_thresholds_come_from_other_rows_than_those_that_judge(rng):
 
 
 def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, student_settings, teachers, tmp_path):
-    _, scores = recipes.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
+    _, scores = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
     shuffled = scores.take(list(reversed(range(len(scores)))))
     pq.write_table(shuffled, tmp_path / "teacher_scores.parquet")
     for name in ("baseline", "student"):
@@ -161,7 +163,7 @@ def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, student_s
             recipes.new_student(run_data, student_settings, 0), run_data.tokenizer, [], tmp_path / name
         )
     networks = {name: tmp_path / name for name in ("baseline", "student")}
-    judged = recipes.score_judging_rows(
+    judged = scoring.score_judging_rows(
         artifacts / "catalogue.parquet", artifacts / "clips.arrow", networks, tmp_path / "teacher_scores.parquet",
         student_settings,
     )  # fmt: skip
@@ -180,7 +182,7 @@ def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data,
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.3)
     recipes.save_network(model, run_data.tokenizer, [], tmp_path)
-    evaluated = torch.from_numpy(recipes.predict_logits(model, run_data.videos, 32)).softmax(1).numpy()
+    evaluated = torch.from_numpy(predict_logits(model, run_data.videos, 32)).softmax(1).numpy()
     rows = catalogue.set_index("video_id").loc[run_data.videos.video_ids[:12]]
     predictor = Predictor.load(tmp_path, 0.5)
     for row, scores in zip(rows.itertuples(), evaluated[:12], strict=True):
@@ -239,9 +241,11 @@ def test_7_every_service_of_the_house_belongs_to_a_task():
 
 
 def test_the_soft_targets_of_a_run_read_back_as_they_were(artifacts, run_data, student_settings, teachers, tmp_path):
-    table, _ = recipes.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
-    pq.write_table(table, tmp_path / "soft.parquet")
-    targets = SoftTargets.read(tmp_path / "soft.parquet")
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
+    pq.write_table(targets.table(), tmp_path / "soft.parquet")
+    again = SoftTargets.read(tmp_path / "soft.parquet")
+    assert again.video_ids == targets.video_ids
+    np.testing.assert_array_equal(again.logits, targets.logits)
+    np.testing.assert_array_equal(again.loss, targets.loss)
     unlabelled = run_data.frame.split == "unlabelled"
-    assert np.isnan(targets.loss).sum() == unlabelled.sum() > 0
-    assert isinstance(student_settings, StudentSettings)
+    assert np.isnan(again.loss).sum() == unlabelled.sum() > 0

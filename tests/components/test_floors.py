@@ -26,6 +26,8 @@ BARE_MACHINE = {
     "pandas",
     "sklearn",
     "fsspec",
+    "safetensors",
+    "scipy",
 }
 
 

@@ -26,7 +26,7 @@ def test_the_steps_are_those_of_the_design(compiled):
     inside = set(compiled[0]["components"][f"comp-{condition}"]["dag"]["tasks"])
     assert steps == {
         "select-window", "validate-data", "retrieve-features", "validate-features", "decode-clips", "train-baseline",
-        "train-teacher", "score-teacher", "distill-student", "evaluate", "gate", "register",
+        "train-teacher", "score-teacher", "check-teacher", "distill-student", "evaluate", "gate", "register",
     }  # fmt: skip
     assert inside == {"package", "check-parity", "nominate"}
 

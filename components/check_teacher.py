@@ -1,0 +1,30 @@
+"""Stop before distilling from a teacher that is worse than the baseline."""
+
+from kfp.dsl import Artifact, Dataset, Input, Model, Output
+
+from components.base import component
+
+
+@component()
+def check_teacher(
+    catalogue: Input[Dataset],
+    clips: Input[Dataset],
+    baseline: Input[Model],
+    teacher_scores: Input[Dataset],
+    student: str,
+    comparison: Output[Artifact],
+) -> None:
+    """Judged on the threshold rows, so that the evaluation rows decide nothing before the gate."""
+    from pathlib import Path
+
+    from models.evaluation import compare_teacher
+    from models.scoring import score_judging_rows
+    from models.settings import StudentSettings
+
+    settings = StudentSettings.model_validate_json(student)
+    networks = {"baseline": Path(baseline.path)}
+    judged = score_judging_rows(Path(catalogue.path), Path(clips.path), networks, Path(teacher_scores.path), settings)
+    found = compare_teacher(judged.probabilities, judged.labels, ~judged.evaluation)
+    Path(comparison.path).write_text(found.model_dump_json(indent=1))
+    print(found.sentence, flush=True)
+    found.require(settings.distillation)

@@ -1,0 +1,102 @@
+"""A training as data: one entry point for one process, for several on a machine, and for several machines.
+
+A component calls ``train``, which runs the job here or starts torchrun on this machine, as the settings say.
+On several machines, start it on each: ``torchrun --nnodes N --nproc-per-node M ... -m models.jobs JOB.json``.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import torch.distributed as dist
+from pydantic import BaseModel
+
+from models.devices import process_group, rank
+from models.recipes import open_run, save_network, train_baseline, train_student, train_teachers
+from models.resuming import Keeper
+from models.settings import StudentSettings
+from models.soft_targets import SoftTargets
+from models.training import TrainingError
+
+
+class Job(BaseModel, frozen=True, extra="forbid"):
+    """What to train from which files into which folder.
+
+    ``privileged`` is for teachers, ``soft_targets`` for students. Below ``checkpoints`` the state of an unfinished
+    training is kept, under a name made of everything that it is a function of: the same job goes on from it.
+    """
+
+    recipe: Literal["baseline", "teachers", "student"]
+    catalogue: Path
+    clips: Path
+    student: StudentSettings
+    seed: int
+    output: Path
+    privileged: Path | None = None
+    soft_targets: Path | None = None
+    checkpoints: Path | None = None
+
+    def fingerprint(self) -> str:
+        """A digest of settings, seed, data and the code of this room."""
+        digest = hashlib.sha256(f"{self.recipe} {self.seed} {self.student.model_dump_json()}".encode())
+        for path in (self.catalogue, self.privileged, self.soft_targets):
+            digest.update(path.read_bytes() if path is not None else b"-")
+        for path in sorted(Path(__file__).parent.glob("*.py")):
+            digest.update(path.read_bytes())
+        return f"{self.recipe}-{digest.hexdigest()[:16]}"
+
+
+def train(job: Job) -> None:
+    """Run the job, in as many processes of this machine as ``training.processes`` says."""
+    processes = job.student.training.processes
+    if processes == 1 or dist.is_torchelastic_launched():
+        _run(job)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file, reason = Path(folder) / "job.json", Path(folder) / "reason.txt"
+        file.write_text(job.model_dump_json())
+        command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        done = subprocess.run([sys.executable, *command, "-m", "models.jobs", str(file)], check=False)
+        if done.returncode:
+            why = reason.read_text() if reason.is_file() else f"torchrun ended with status {done.returncode}"
+            raise TrainingError(why)
+
+
+def _run(job: Job) -> None:
+    with process_group():
+        keeper = Keeper(None if job.checkpoints is None else job.checkpoints / job.fingerprint())
+        data = open_run(job.catalogue, job.clips, job.student)
+        if job.recipe == "baseline":
+            model, history = train_baseline(data, job.student, job.seed, keeper)
+            save_network(model, data.tokenizer, history, job.output)
+        elif job.recipe == "teachers":
+            teachers = train_teachers(data, _given(job.privileged), job.student, job.seed, keeper)
+            for name, (teacher, history) in teachers.items():
+                save_network(teacher, data.tokenizer, history, job.output / name)
+        else:
+            targets = SoftTargets.read(_given(job.soft_targets))
+            train_student(data, targets, job.student, job.seed, job.output, keeper)
+        if rank() == 0:
+            keeper.discard()
+
+
+def _given(path: Path | None) -> Path:
+    if path is None:
+        raise TrainingError("a job for teachers needs 'privileged', one for a student needs 'soft_targets'")
+    return path
+
+
+def main(file: Path) -> None:
+    """Run the job in ``file``; why it failed is written beside it."""
+    try:
+        train(Job.model_validate_json(file.read_text()))
+    except Exception as error:
+        file.with_name("reason.txt").write_text(str(error))
+        raise
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,104 @@
+"""What trained networks say of which rows: soft targets for the student, scores for the judges."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from models.dataset import dense_matrix, open_clips, prepare_videos, read_catalogue
+from models.dfxvlm import DFXVLMConfig, DFXVLMForClassification
+from models.recipes import LEARNING, RunData, Teacher
+from models.settings import StudentSettings
+from models.soft_targets import SoftTargets
+from models.training import predict_logits
+from models.xvlm import XVLMForClassification
+
+JUDGING = ("threshold", "evaluation")
+
+
+def load_teacher(folder: Path) -> Teacher:
+    """A teacher from its folder, whatever it sees."""
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    teacher = DFXVLMForClassification if model_type == DFXVLMConfig.model_type else XVLMForClassification
+    return teacher.from_pretrained(folder)
+
+
+def score_teachers(
+    teachers: list[Teacher], data: RunData, features: Path, settings: StudentSettings
+) -> tuple[SoftTargets, pa.Table]:
+    """Every video's teacher logits: training rows out of fold, all others by the mean of the teachers.
+
+    Args:
+        teachers: fold by fold, ``distillation.repeats`` each.
+
+    Returns:
+        soft targets of training and unlabelled rows, and the scores of the judging rows (video_id, logits).
+    """
+    dense, _ = dense_matrix(features, data.videos.video_ids)
+    videos = data.videos.with_extras(dense=torch.from_numpy(dense))
+    logits = np.stack([predict_logits(teacher, videos, settings.training.batch_size) for teacher in teachers])
+    folds = settings.distillation.folds
+    scores = torch.from_numpy(logits).log_softmax(dim=2).unflatten(0, (folds, -1))
+    by_fold = _mean_probability(scores, 1)
+    combined = _mean_probability(by_fold, 0)
+    fold = data.frame.fold.to_numpy()
+    train = (data.frame.split == "train").to_numpy()
+    if folds > 1:
+        rows = np.flatnonzero(train)
+        combined[rows] = by_fold[fold[rows], rows]
+    values = combined.numpy()
+    judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
+    targets = SoftTargets(videos.video_ids, values, videos.labels.numpy(), fold)
+    judged = pa.table({"video_id": videos.video_ids, "logits": values.tolist()}).filter(pa.array(judging))
+    return targets.select(
+        [video_id for video_id, learns in zip(videos.video_ids, learning, strict=True) if learns]
+    ), judged
+
+
+def _mean_probability(log_probabilities: torch.Tensor, dim: int) -> torch.Tensor:
+    """The logarithm of the mean probability over ``dim``."""
+    return log_probabilities.logsumexp(dim) - np.log(log_probabilities.shape[dim])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The judging rows with every model's class probabilities (N, C); ``evaluation`` is False on threshold rows."""
+
+    video_ids: list[str]
+    labels: np.ndarray
+    evaluation: np.ndarray
+    probabilities: dict[str, np.ndarray]
+
+    def table(self) -> pa.Table:
+        columns = {name: values.tolist() for name, values in self.probabilities.items()}
+        split = np.where(self.evaluation, "evaluation", "threshold")
+        return pa.table({"video_id": self.video_ids, "label": self.labels, "split": split, **columns})
+
+
+def score_judging_rows(
+    catalogue: Path, clips: Path, networks: dict[str, Path], teacher_scores: Path, settings: StudentSettings
+) -> Judged:
+    """Score the saved networks on threshold and evaluation rows; the teacher's scores are read, not made."""
+    store = open_clips(clips, settings)
+    frame = read_catalogue(catalogue, store)
+    frame = frame[frame.split.isin(JUDGING)].reset_index(drop=True)
+    probabilities = {}
+    for name, folder in networks.items():
+        model = XVLMForClassification.from_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        videos = prepare_videos(frame, store, tokenizer, settings)
+        probabilities[name] = softmax(predict_logits(model, videos, settings.training.batch_size))
+    teacher = pq.read_table(teacher_scores).to_pandas().set_index("video_id").logits.reindex(frame.video_id)
+    probabilities["teacher"] = softmax(np.stack(teacher.to_numpy()))
+    evaluation = (frame.split == "evaluation").to_numpy()
+    return Judged(list(frame.video_id), videos.labels.numpy(), evaluation, probabilities)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Class probabilities (N, C) of logits."""
+    return torch.from_numpy(np.asarray(logits, np.float32)).softmax(1).numpy()

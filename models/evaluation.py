@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import BaseModel
 
-from models.metrics import best_threshold, bootstrap_f1, decide, f1, pr_auc, roc_auc
+from models.metrics import Threshold, bootstrap_f1, choose_threshold, decide, f1, pr_auc, roc_auc
 from models.settings import DistillationSettings
 
 MODELS = ("baseline", "student", "teacher")
@@ -15,13 +15,13 @@ class EvaluationError(ValueError):
 
 
 class ModelMetrics(BaseModel, frozen=True, extra="forbid"):
-    """One model on the evaluation rows. ``threshold`` is None for more than two classes (largest score wins)."""
+    """One model on the evaluation rows, at a threshold chosen on the threshold rows."""
 
     f1: float
     f1_interval: tuple[float, float]
     roc_auc: float
     pr_auc: float
-    threshold: float | None
+    threshold: Threshold
 
 
 class Evaluation(BaseModel, frozen=True, extra="forbid"):
@@ -57,10 +57,7 @@ def evaluate(
         seed: of the bootstrap.
     """
     _require_classes(labels, judging, classes)
-    binary = len(classes) == 2
-    thresholds = {
-        name: best_threshold(p[~judging, 1], labels[~judging]) if binary else None for name, p in probabilities.items()
-    }
+    thresholds = {name: choose_threshold(p[~judging], labels[~judging]) for name, p in probabilities.items()}
     decisions = {name: decide(p[judging], thresholds[name]) for name, p in probabilities.items()}
     judged = labels[judging]
     samples = bootstrap_f1(judged, list(decisions.values()), len(classes), seed)

@@ -4,6 +4,31 @@ import numpy as np
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
 RESAMPLES = 1_000
+# Where a class is decided on. Of two classes, the least score of the second; of more, a factor for each class's
+# score, the largest product of which wins.
+Threshold = float | tuple[float, ...]
+CORRECTIONS = np.linspace(0, 1, 11)
+
+
+def choose_threshold(probabilities: np.ndarray, labels: np.ndarray) -> Threshold:
+    """The threshold with the highest F1 over (N, C) probabilities, on rows that are not those that judge."""
+    if probabilities.shape[1] == 2:
+        return best_threshold(probabilities[:, 1], labels)
+    return best_factors(probabilities, labels)
+
+
+def best_factors(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+    """Factors a class with the highest macro-F1 of those that undo a share of the prior: prior ** -share.
+
+    The largest score wins most rows of a rare class for a frequent one, which macro-F1 counts as a full class
+    lost. One share for all classes, as factors chosen freely fit the threshold rows and not the others. Of equal
+    shares the smallest is taken.
+    """
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    prior = np.maximum(counts, 1) / counts.sum()
+    tried = [tuple(float(factor) for factor in prior**-share) for share in CORRECTIONS]
+    scores = [f1(labels, decide(probabilities, factors), len(prior)) for factors in tried]
+    return tried[int(np.argmax(scores))]
 
 
 def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -14,10 +39,10 @@ def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(thresholds[int(np.argmax(f1[:-1]))])
 
 
-def decide(probabilities: np.ndarray, threshold: float | None) -> np.ndarray:
-    """Class index (N,) from probabilities (N, C): by threshold on class 1 if binary, else the largest."""
-    if threshold is None:
-        return probabilities.argmax(1)
+def decide(probabilities: np.ndarray, threshold: Threshold) -> np.ndarray:
+    """Class index (N,) from probabilities (N, C)."""
+    if isinstance(threshold, tuple | list):  # a list, where it comes from JSON
+        return (probabilities * np.array(threshold)).argmax(1)
     return (probabilities[:, 1] >= threshold).astype(np.int64)
 
 

@@ -1,18 +1,22 @@
 """A study: many students over the same rows and the same soft targets, which differ in one thing each."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
+import torch
 from pydantic import BaseModel
 
-from models.dataset import Videos
 from models.distillation import METHODS
-from models.recipes import LEARNING, RunData, distill_student, train_baseline, train_teachers
-from models.scoring import JUDGING, score_teachers, softmax
+from models.recipes import LEARNING, RunData, distill_student, open_run, train_baseline
+from models.scoring import JUDGING, softmax
 from models.settings import StudentSettings
 from models.soft_targets import SoftTargets
 from models.training import predict_logits
@@ -39,36 +43,73 @@ def _changed(settings: BaseModel, changes: dict[str, Any]) -> Any:
     return type(settings).model_validate({**settings.model_dump(), **changes})
 
 
-def thin_labels(data: RunData, share: float, folds: int, seed: int) -> RunData:
-    """``data`` with labels on that share of the training rows only; the others count as unlabelled.
+@dataclass(frozen=True)
+class Ground:
+    """What all students of a study stand on: files of a run, and the task's settings."""
+
+    catalogue: Path
+    clips: Path
+    soft_targets: Path
+    settings: StudentSettings
+
+
+def thin_labels(catalogue: pd.DataFrame, share: float, folds: int, seed: int) -> pd.DataFrame:
+    """The catalogue with labels on that share of its training rows only; the others count as unlabelled.
 
     A draw by class, so that a rare class keeps its share; each class keeps at least one row a fold.
     """
     if share == 1:
-        return data
+        return catalogue
     generator = np.random.default_rng(seed)
-    frame, labels = data.frame.copy(), data.videos.labels.clone()
-    train = (frame.split == "train").to_numpy()
-    for label in np.unique(labels[train]):
-        rows = generator.permutation(np.flatnonzero(train & (labels.numpy() == label)))
+    thinned = catalogue.copy()
+    for label in sorted(catalogue.label[catalogue.split == "train"].unique()):
+        rows = generator.permutation(np.flatnonzero((catalogue.split == "train") & (catalogue.label == label)))
         dropped = rows[max(folds, round(share * len(rows))) :]
-        frame.loc[dropped, ["split", "fold", "label"]] = ["unlabelled", -1, None]
-        labels[dropped] = -1
-    return replace(data, frame=frame, videos=replace(data.videos, labels=labels))
+        thinned.loc[thinned.index[dropped], ["split", "fold", "label"]] = ["unlabelled", -1, None]
+    return thinned
 
 
-def make_soft_targets(
-    data: RunData, features: Path, settings: StudentSettings, seed: int
-) -> tuple[SoftTargets, pd.DataFrame]:
-    """Train the fold teachers of the settings' method and score every video.
+def train_variants(
+    ground: Ground,
+    variants: Sequence[Variant],
+    seeds: Sequence[int],
+    processes: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Train every variant with every seed and score the judging rows: the rows of ``score_rows``, put together.
 
-    Returns:
-        the soft targets, and the teacher's scores of the judging rows as ``score_rows`` gives them.
+    One process a core, each with one thread: small networks gain nothing from a second one. Where there is a
+    GPU, one process.
     """
-    teachers = [teacher for teacher, _ in train_teachers(data, features, settings, seed).values()]
-    targets, judged = score_teachers(teachers, data, features, settings)
-    logits = np.array(judged["logits"].to_pylist(), np.float32)
-    return targets, score_rows(data, logits, "teacher", seed)
+    work = [(variant, seed) for seed in seeds for variant in variants]
+    workers = processes or (1 if torch.cuda.is_available() else len(os.sched_getaffinity(0)))
+    if workers == 1:
+        _open(ground, None)
+        tables = []
+        for done, each in enumerate(work, start=1):
+            tables.append(_train(*each))
+            progress(done)
+        return pd.concat(tables, ignore_index=True)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(work)), spawn, initializer=_open, initargs=(ground, 1)) as pool:
+        running = [pool.submit(_train, *each) for each in work]
+        for done, _ in enumerate(as_completed(running), start=1):
+            progress(done)
+    return pd.concat([each.result() for each in running], ignore_index=True)
+
+
+_opened: dict[str, Any] = {}  # a worker opens the run's files once
+
+
+def _open(ground: Ground, threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    data = open_run(ground.catalogue, ground.clips, ground.settings)
+    _opened.update(data=data, targets=SoftTargets.read(ground.soft_targets), settings=ground.settings)
+
+
+def _train(variant: Variant, seed: int) -> pd.DataFrame:
+    return train_variant(_opened["data"], _opened["targets"], variant, _opened["settings"], seed)
 
 
 def train_variant(
@@ -81,34 +122,41 @@ def train_variant(
     else:
         model, _, _ = distill_student(data, soft_targets, own, seed)
     logits = predict_logits(model, data.rows(*JUDGING), own.training.batch_size)
-    return score_rows(data, logits, variant.name, seed)
-
-
-def score_rows(data: RunData, logits: np.ndarray, model: str, seed: int) -> pd.DataFrame:
-    """Class probabilities of the judging rows: model, seed, video_id, split, label (its index), probabilities."""
     frame = data.frame[data.frame.split.isin(JUDGING)]
-    videos: Videos = data.rows(*JUDGING)
+    return score_rows(frame, softmax(logits), settings.classes, variant.name, seed)
+
+
+def teacher_rows(
+    catalogue: Path, teacher_scores: Path, settings: StudentSettings, seed: int, name: str = "teacher"
+) -> pd.DataFrame:
+    """The teacher's scores of the judging rows, as those of a student of the study."""
+    frame = pq.read_table(catalogue, columns=["video_id", "split", "label"]).to_pandas().set_index("video_id")
+    scores = pq.read_table(teacher_scores).to_pandas()
+    probabilities = softmax(np.stack(scores.logits.to_numpy()))
+    return score_rows(frame.loc[scores.video_id].reset_index(), probabilities, settings.classes, name, seed)
+
+
+def score_rows(
+    frame: pd.DataFrame, probabilities: np.ndarray, classes: tuple[str, ...], model: str, seed: int
+) -> pd.DataFrame:
+    """Class probabilities of judging rows: model, seed, video_id, split, label (its index), probabilities."""
     return pd.DataFrame(
         {
             "model": model,
             "seed": seed,
-            "video_id": videos.video_ids,
+            "video_id": frame.video_id.to_numpy(),
             "split": frame.split.to_numpy(),
-            "label": videos.labels.numpy(),
-            "probabilities": list(softmax(logits)),
+            "label": [classes.index(label) for label in frame.label],
+            "probabilities": list(probabilities.astype(np.float32)),
         }
     )
 
 
-def step_matched_epochs(data: RunData, settings: StudentSettings) -> int | None:
+def step_matched_epochs(catalogue: pd.DataFrame, settings: StudentSettings) -> int | None:
     """Epochs of a baseline that takes as many steps as the student; None if as many epochs are as many steps."""
     distillation, training = settings.distillation, settings.training
-    rows = {name: int(data.frame.split.isin(splits).sum()) for name, splits in (("own", ("train",)), ("all", LEARNING))}
-    learned = rows["all"] if distillation.unlabelled and METHODS[distillation.method].teacher else rows["own"]
+    own, all_rows = (int(catalogue.split.isin(splits).sum()) for splits in (("train",), LEARNING))
+    learned = all_rows if distillation.unlabelled and METHODS[distillation.method].teacher else own
     steps = (distillation.student_epochs or training.epochs) * -(-learned // training.batch_size)
-    epochs = round(steps / -(-rows["own"] // training.batch_size))
+    epochs = max(1, round(steps / -(-own // training.batch_size)))
     return None if epochs == training.epochs else epochs
-
-
-def concatenated(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(list(tables), ignore_index=True)

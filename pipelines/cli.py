@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipelines.console import err, out, print_reply, promote_task, run_task, simulate_corpus
+from pipelines.console import ablate_task, err, out, print_reply, promote_task, run_task, simulate_corpus
 
 if TYPE_CHECKING:
     from pipelines.workspace import Workspace
@@ -144,6 +144,21 @@ def run(
     from pipelines.task import load_task
 
     run_task(_workspace(workspace), load_task(task), end, months, cached=not fresh)
+
+
+@app.command()
+def ablate(
+    task: TaskArgument,
+    seeds: Annotated[int, typer.Option(min=1, max=50, help="Seeds a student.")] = 3,
+    end: EndOption = None,
+    months: Annotated[int, typer.Option(min=1, max=120, help="Length of the window.")] = 3,
+    workspace: WorkspaceOption = HERE,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Repeat every step, also those that did not change.")] = False,
+) -> None:
+    """Study a task: methods, mappings, temperatures and fewer labels over one teacher, as a page of tables."""
+    from pipelines.task import load_task
+
+    ablate_task(_workspace(workspace), load_task(task), end, months, seeds, cached=not fresh)
 
 
 @app.command("compile")

@@ -1,13 +1,16 @@
 """What the commands do and print. Results go to stdout; progress and errors to stderr."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from corpus.contract import Manifest
     from corpus.latents import SimulationSettings
+    from pipelines.local import RunResult
     from pipelines.runs import Outcome
     from pipelines.task import Task
     from pipelines.workspace import Workspace
@@ -32,10 +35,49 @@ def simulate_corpus(workspace: "Workspace", name: str, settings: "SimulationSett
 
 
 def run_task(workspace: "Workspace", task: "Task", end: datetime | None, months: int, cached: bool) -> "Outcome":
+    from pipelines.retrain import retrain_pipeline
+    from pipelines.runs import find_outcome
+    from registry.tracking import prepare
+
+    prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
+    pipeline = retrain_pipeline(task)
+    result, name, manifest = _run(workspace, task, pipeline, end, months, cached, tracked=True)
+    outcome = find_outcome(workspace, task.task, name)
+    print_outcome(outcome, manifest.simulated)
+    if outcome.verdict.passed and "nominate" not in result.steps:
+        raise RuntimeError(f"the student passed but was not nominated: see {result.folder / 'log.txt'}")
+    return outcome
+
+
+def ablate_task(
+    workspace: "Workspace", task: "Task", end: datetime | None, months: int, seeds: int, cached: bool
+) -> None:
+    from pipelines.ablate import ablate_pipeline
+    from pipelines.runs import find_study
+
+    result, _, _ = _run(workspace, task, ablate_pipeline(task, seeds), end, months, cached, tracked=False)
+    report, measures = find_study(result.folder)
+    table = Table("model", "F1", "ROC-AUC", "PR-AUC", title=f"all labels, means over {seeds} seeds")
+    full = measures[measures.share == 1.0].groupby("model", sort=False)[["f1", "roc_auc", "pr_auc"]].mean()
+    for name, values in full.iterrows():
+        table.add_row(str(name), *(f"{value:.4f}" for value in values))
+    out.print(table)
+    out.print(f"Report: {report}")
+
+
+def _run(
+    workspace: "Workspace",
+    task: "Task",
+    pipeline: Callable[..., Any],
+    end: datetime | None,
+    months: int,
+    cached: bool,
+    tracked: bool,
+) -> tuple["RunResult", str, "Manifest"]:
+    """Run a graph over a task's window and say how it goes."""
     from corpus.contract import newest_publication, read_manifest, snapshot_id
     from pipelines.local import run_locally
-    from pipelines.runs import find_outcome, new_run_name
-    from registry.tracking import prepare
+    from pipelines.runs import new_run_name
 
     corpus = workspace.corpus(task.corpus)
     manifest = read_manifest(corpus)
@@ -46,24 +88,30 @@ def run_task(workspace: "Workspace", task: "Task", end: datetime | None, months:
     name = new_run_name(task.task, end)
     simulated = ", simulated" if manifest.simulated else ""
     out.print(f"Run {name}: the {months} months before {end:%Y-%m-%d} of the corpus {manifest.name}{simulated}")
+    arguments = {
+        "corpus": str(corpus),
+        "window_end": end.isoformat(),
+        "feature_registry": workspace.feature_registry,
+        "months": months,
+        "seed": task.seed,
+        "snapshot": snapshot_id(corpus),
+        "checkpoints": str(workspace.checkpoints),
+    }
+    if tracked:
+        arguments |= {"tracking_uri": workspace.tracking_uri, "run_name": name}
     with err.status("preparing") as status:
-        prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
 
         def tell(step: str, line: str) -> None:
             status.update(f"{step.replace('-', ' ')}  [dim]{line[: max(20, err.width - 30)].replace('[', '(')}[/dim]")
 
-        result = run_locally(task, workspace, end, months, snapshot_id(corpus), name, cached, tell)
+        result = run_locally(pipeline, arguments, task.task, workspace, name, cached, tell)
     took = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in result.steps.items() if seconds >= 1)
     reused = [step for step, seconds in result.steps.items() if seconds == 0]
     out.print(f"Took {result.seconds:.0f} s: {took}")
     if reused:
         out.print(f"Unchanged and taken from the cache: {', '.join(reused)}")
     out.print()
-    outcome = find_outcome(workspace, task.task, name)
-    print_outcome(outcome, manifest.simulated)
-    if outcome.verdict.passed and "nominate" not in result.steps:
-        raise RuntimeError(f"the student passed but was not nominated: see {result.folder / 'log.txt'}")
-    return outcome
+    return result, name, manifest
 
 
 def print_outcome(outcome: "Outcome", simulated: bool) -> None:

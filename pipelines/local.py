@@ -9,16 +9,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import psutil
 
-from pipelines.retrain import retrain_pipeline
 from pipelines.signals import termination_as_interrupt
 from pipelines.state import RunState
-from pipelines.task import Task
 from pipelines.workspace import Workspace
 
 STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
@@ -94,16 +91,15 @@ class StepLog(io.TextIOBase):
 
 
 def run_locally(
-    task: Task,
+    pipeline: Callable[..., Any],
+    arguments: dict[str, Any],
+    task: str,
     workspace: Workspace,
-    window_end: datetime,
-    months: int,
-    snapshot: str,
     run_name: str,
     cached: bool = True,
     tell: Callable[[str, str], None] = lambda _step, _line: None,
 ) -> RunResult:
-    """Run the task's pipeline. Steps whose code, settings and inputs did not change come from the cache.
+    """Run a task's pipeline. Steps whose code, settings and inputs did not change come from the cache.
 
     Raises:
         RunFailed: a step failed.
@@ -114,7 +110,7 @@ def run_locally(
     folder.mkdir(parents=True)
     workspace.cache.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    state = RunState(folder / "state.json", task.task)
+    state = RunState(folder / "state.json", task)
 
     def tell_and_note(step: str, line: str) -> None:
         state.note("running", step)
@@ -129,17 +125,7 @@ def run_locally(
             cache_root=str(workspace.cache),
         )
         try:
-            retrain_pipeline(task)(
-                corpus=str(workspace.corpus(task.corpus)),
-                window_end=window_end.isoformat(),
-                tracking_uri=workspace.tracking_uri,
-                feature_registry=workspace.feature_registry,
-                run_name=run_name,
-                months=months,
-                seed=task.seed,
-                snapshot=snapshot,
-                checkpoints=str(workspace.checkpoints),
-            )
+            pipeline(**arguments)
         except RuntimeError as error:
             state.note("failed", log.failed or log.step, log.reason())
             raise RunFailed(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -42,6 +43,15 @@ def find_outcome(workspace: Workspace, task: str, run_name: str) -> Outcome:
         Verdict.model_validate_json((evidence / "decision.json").read_text()),
         evidence / "report.html",
     )
+
+
+def find_study(folder: Path) -> tuple[Path, pd.DataFrame]:
+    """The page of a finished study, copied to the top of its run's folder, and its measures."""
+    (report,) = folder.glob("**/compare-variants/report")
+    (measures,) = folder.glob("**/compare-variants/measures")
+    page = folder / "study.html"
+    page.write_bytes(report.read_bytes())
+    return page, pq.read_table(measures).to_pandas()
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def code_digest(rooms: Iterable[str] = ROOMS) -> str:
     digest = hashlib.sha256()
     for room in rooms:
         for path in sorted((ROOT / room).rglob("*")):
-            if path.suffix in {".py", ".html", ".yaml"} and "data" not in path.relative_to(ROOT).parts:
+            if path.suffix in {".css", ".html", ".py", ".yaml"} and "data" not in path.relative_to(ROOT).parts:
                 digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:10]
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import yaml
 
+from models.metrics import Threshold
+
 STUDENT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 WEIGHTS = "model.safetensors"
 # TorchServe runs a file out of the archive, which must define one class; this one adds nothing to the installed one.
@@ -24,7 +26,7 @@ class ArchiveError(RuntimeError):
     """An archive that cannot be built or trusted. The message names it."""
 
 
-def build_archive(student: Path, task: str, version: str, threshold: float | None, folder: Path) -> Path:
+def build_archive(student: Path, task: str, version: str, threshold: Threshold, folder: Path) -> Path:
     """Write ``folder``/TASK.mar and TASK.mar.sha256 from a student's folder. Returns the archive's path."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:

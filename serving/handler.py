@@ -32,9 +32,8 @@ class StudentHandler:
         torch.set_num_threads(int(settings.get("threads", 1)))
         folder = Path(context.system_properties["model_dir"])
         serving = read_serving_settings(folder)
-        threshold = serving["threshold"]
         self.task, self.version = serving["task"], serving["version"]
-        self.predictor = Predictor.load(folder, None if threshold is None else float(threshold))
+        self.predictor = Predictor.load(folder, serving["threshold"])
         log.info("serving %s version %s", self.task, self.version)
 
     def handle(self, requests: list[dict[str, Any]], context: Any) -> list[dict[str, Any]]:

@@ -4,13 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
 from models.clips import MediaError, decode_clip
-from models.metrics import decide
+from models.metrics import Threshold, decide
 from models.settings import ClipSettings, TextSettings
 from models.text import encode
 from models.xvlm import XVLMForClassification
@@ -38,9 +39,7 @@ class Answer:
 class Predictor:
     """One student with the pre-processing that it was trained with."""
 
-    def __init__(
-        self, model: XVLMForClassification, tokenizer: PreTrainedTokenizerFast, threshold: float | None
-    ) -> None:
+    def __init__(self, model: XVLMForClassification, tokenizer: PreTrainedTokenizerFast, threshold: Threshold) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device).eval()
         self.tokenizer = tokenizer
@@ -50,7 +49,7 @@ class Predictor:
         self.reads_frames = model.config.reads_frames
 
     @classmethod
-    def load(cls, folder: Path, threshold: float | None) -> "Predictor":
+    def load(cls, folder: Path, threshold: Threshold) -> "Predictor":
         """From a student's folder: safetensors and JSON only, nothing is run or fetched."""
         model = XVLMForClassification.from_pretrained(folder, use_safetensors=True, local_files_only=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
@@ -81,6 +80,6 @@ class Predictor:
         return self.answer([self.clip(raw)], [raw])[0]
 
 
-def read_serving_settings(folder: Path) -> dict[str, float | str | None]:
+def read_serving_settings(folder: Path) -> dict[str, Any]:
     """serving.json of an archive: task, version and threshold."""
     return json.loads((folder / "serving.json").read_text())

@@ -160,7 +160,7 @@ def test_a_batch_that_does_not_fit_is_told_with_the_largest_that_does(run_data, 
 
     model.forward = small_memory
     training = student_settings.training.model_copy(update={"batch_size": 16})
-    with pytest.raises(TrainingError, match=r"16 videos at once .* largest batch that fits is 4: .*training.accumulation to 4"):
+    with pytest.raises(TrainingError, match=r"16 videos .* that fits is 4: .*training.accumulation to 4"):
         fit(model, run_data.rows("train"), supervised, training, 0)
 
 

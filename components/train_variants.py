@@ -1,0 +1,39 @@
+"""Train the students of a study that share one teacher: every variant with every seed."""
+
+from kfp.dsl import Dataset, Input, Output
+
+from components.base import component
+
+
+@component()
+def train_variants(
+    catalogue: Input[Dataset],
+    clips: Input[Dataset],
+    soft_targets: Input[Dataset],
+    teacher_scores: Input[Dataset],
+    student: str,
+    variants: str,
+    seeds: int,
+    scores: Output[Dataset],
+) -> None:
+    """``scores`` holds every student's, and the teacher's, class probabilities of the judging rows."""
+    import json
+    from pathlib import Path
+
+    import pandas as pd
+
+    from components.telling import counter
+    from models.plan import BASELINE, STEPS
+    from models.settings import StudentSettings
+    from models.study import Ground, Variant, step_matched_epochs, teacher_rows, train_variants
+
+    settings = StudentSettings.model_validate_json(student)
+    ground = Ground(Path(catalogue.path), Path(clips.path), Path(soft_targets.path), settings)
+    chosen = [Variant.model_validate(each) for each in json.loads(variants)]
+    epochs = step_matched_epochs(pd.read_parquet(catalogue.path, columns=["split"]), settings)
+    if epochs is not None and any(each.name == BASELINE for each in chosen):
+        chosen.append(Variant(name=STEPS, epochs=epochs))
+    told = counter("trained", seeds * len(chosen))
+    students = train_variants(ground, chosen, range(seeds), progress=told)
+    teacher = teacher_rows(ground.catalogue, Path(teacher_scores.path), settings, 0)
+    pd.concat([students, teacher], ignore_index=True).to_parquet(scores.path, index=False)

@@ -1,0 +1,83 @@
+"""The graph of a study: one teacher and one set of soft targets, many students (the paper's tables)."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfp import dsl
+
+from components.compare_variants import compare_variants
+from components.measure_cost import measure_cost
+from components.score_teacher import score_teacher
+from components.thin_labels import thin_labels
+from components.train_teacher import train_teacher
+from components.train_variants import train_variants
+from models.plan import GENERALISED, MAIN, PRIVILEGED, VANILLA_KD, full_study
+from models.study import Variant
+from pipelines.prepare import on_gpu, prepare, repeated_when_changed
+from pipelines.task import Task
+from pipelines.workspace import code_version
+
+
+def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
+    """The study of one task, each student trained with ``seeds`` seeds."""
+    version_of_code = code_version()
+    settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
+
+    @dsl.pipeline(name=f"cpfd-ablate-{task.task.replace('_', '-')}", description=f"Study: {task.description}")
+    def ablate(
+        corpus: str,
+        window_end: str,
+        feature_registry: str,
+        months: int = 3,
+        seed: int = task.seed,
+        snapshot: str = "",
+        checkpoints: str = "",
+    ) -> None:
+        """Groups of students, each with its own teacher: they wait for nothing but that teacher."""
+        prepared = prepare(task, corpus, window_end, months, seed, snapshot, feature_registry)
+
+        def group(of: Variant, variants: Sequence[Variant], rows: dict[str, Any]) -> tuple[Any, Any, Any]:
+            """The teacher of a method, its soft targets, and the scores of the students that learn from it."""
+            learned = {**rows, "student": of.settings(task.student).model_dump_json()}
+            teacher = train_teacher(**learned, privileged=prepared.privileged, seed=seed, checkpoints=checkpoints)
+            scored = score_teacher(**learned, privileged=prepared.privileged, teacher=teacher.outputs["teacher"])
+            trained = train_variants(
+                **learned,
+                soft_targets=scored.outputs["soft_targets"],
+                teacher_scores=scored.outputs["teacher_scores"],
+                variants=json.dumps([each.model_dump() for each in variants]),
+                seeds=seeds,
+            )
+            on_gpu(teacher, scored, trained)
+            repeated_when_changed("models", steps=(teacher, scored, trained))
+            return teacher.outputs["teacher"], scored.outputs["soft_targets"], trained.outputs["scores"]
+
+        def with_labels(share: float) -> Any:
+            thinned = thin_labels(
+                catalogue=prepared.rows["catalogue"], share=share, folds=task.distillation.folds, seed=seed
+            )
+            repeated_when_changed("models", steps=(thinned,))
+            return group(PRIVILEGED, MAIN, {**prepared.rows, "catalogue": thinned.outputs["thinned"]})[2]
+
+        teacher, soft_targets, scores = group(PRIVILEGED, full_study(task.student), prepared.rows)
+        cost = measure_cost(
+            **prepared.rows, corpus=corpus, task=task.task, feature_registry=feature_registry, teacher=teacher
+        )
+        compared = compare_variants(
+            facts=prepared.facts,
+            soft_targets=soft_targets,
+            cost=cost.outputs["cost"],
+            settings=settings,
+            code_version=version_of_code,
+            scores=scores,
+            scores_of_raw_teacher=group(VANILLA_KD, [VANILLA_KD], prepared.rows)[2],
+            scores_of_dense_teacher=group(GENERALISED, [GENERALISED], prepared.rows)[2],
+            scores_of_half=with_labels(0.5),
+            scores_of_quarter=with_labels(0.25),
+            scores_of_eighth=with_labels(0.125),
+        )
+        repeated_when_changed("models", "feature_repo", steps=(cost,))
+        compared.set_caching_options(False)  # it takes seconds, and its page is looked for in the run's folder
+
+    return ablate

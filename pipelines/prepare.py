@@ -1,0 +1,82 @@
+"""The first half of every graph: from a window of the corpus to checked rows, clips and privileged features."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kfp import dsl, kubernetes
+
+from components.decode_clips import decode_clips
+from components.retrieve_features import retrieve_features
+from components.select_window import select_window
+from components.validate_data import validate_data
+from components.validate_features import validate_features
+from pipelines.task import Task
+from pipelines.workspace import code_digest
+
+GPU = "nvidia.com/gpu"
+TRAINING_MEMORY = "16Gi"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Outputs of the steps: ``rows`` is what every training reads."""
+
+    rows: dict[str, Any]
+    privileged: Any
+    facts: Any
+    set_aside: Any
+    undecodable: Any
+
+
+def prepare(
+    task: Task, corpus: Any, window_end: Any, months: Any, seed: Any, snapshot: Any, feature_registry: Any
+) -> Prepared:
+    """The steps up to decoding, within a pipeline function; dear steps wait until all data has passed."""
+    student, classes, validation = task.student.model_dump_json(), list(task.classes), task.validation.model_dump_json()
+    window = select_window(
+        corpus=corpus,
+        task=task.task,
+        classes=classes,
+        window_end=window_end,
+        months=months,
+        window=task.window.model_dump_json(),
+        folds=task.distillation.folds,
+        seed=seed,
+        snapshot=snapshot,
+    )
+    checked = validate_data(
+        catalogue=window.outputs["catalogue"],
+        task=task.task,
+        classes=classes,
+        window_start=window.outputs["window_start"],
+        window_end=window_end,
+        validation=validation,
+    )
+    catalogue = checked.outputs["sound_catalogue"]
+    features = retrieve_features(corpus=corpus, task=task.task, feature_registry=feature_registry, catalogue=catalogue)
+    privileged = features.outputs["privileged"]
+    features_checked = validate_features(privileged=privileged, catalogue=catalogue, validation=validation)
+    decoded = decode_clips(catalogue=catalogue, student=student, validation=validation).after(features_checked)
+    repeated_when_changed("corpus", steps=(window,))
+    repeated_when_changed("corpus", "models", steps=(checked, features_checked, decoded))
+    repeated_when_changed("feature_repo", steps=(features,))
+    return Prepared(
+        rows={"catalogue": catalogue, "clips": decoded.outputs["clips"], "student": student},
+        privileged=privileged,
+        facts=window.outputs["facts"],
+        set_aside=checked.outputs["set_aside"],
+        undecodable=decoded.outputs["set_aside"],
+    )
+
+
+def on_gpu(*steps: dsl.PipelineTask) -> None:
+    """Ask for a GPU on a cluster, and for shared memory to feed it from; a laptop runs without either."""
+    for step in steps:
+        step.set_accelerator_type(GPU).set_accelerator_limit(1).set_memory_limit(TRAINING_MEMORY)
+        kubernetes.empty_dir_mount(step, volume_name="shared-memory", mount_path="/dev/shm", medium="Memory")  # noqa: S108
+
+
+def repeated_when_changed(*rooms: str, steps: tuple[dsl.PipelineTask, ...]) -> None:
+    """Take ``steps`` from the local cache only while the code of the ``rooms`` they read stays as it is."""
+    for step in steps:
+        step.set_env_variable("CPFD_CODE", code_digest(rooms))

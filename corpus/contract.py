@@ -4,7 +4,8 @@
     videos/*.parquet   video_id, published_at, title, overlay_text, group_id, media_uri
     labels/*.parquet   video_id, task, label, labeled_at, source
     dense/VIEW/*.parquet   video_id, event_timestamp, created_timestamp, features of that view
-    media/             the videos; media_uri is relative to the corpus, absolute, or a URL that fsspec reads
+    media/             the videos; media_uri is relative to the corpus, absolute, a URL that fsspec reads,
+                       or null for a video that is not stored
 
 A table is one or more Parquet files, by convention one a day.
 """

@@ -1,15 +1,12 @@
-"""Your own videos: a table, a media folder and dense tables, mapped onto the contract by a YAML file."""
+"""Your own videos: a table, dense tables and, where there is one, a media folder become a corpus."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
-from typing import Any, Literal
-from zoneinfo import available_timezones
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from corpus.contract import (
     DENSE_KEYS,
@@ -21,80 +18,8 @@ from corpus.contract import (
     new_corpus,
     write_by_day,
 )
-
-
-class UploadDays(BaseModel, frozen=True, extra="forbid"):
-    """Times for data that has none: one day a group, evenly from ``first`` on. The corpus says so."""
-
-    first: datetime
-    days: int = Field(ge=1)
-    label_delay_hours: float = Field(24, ge=0)
-    dense_delay_hours: float = Field(1, ge=0)
-
-
-class VideoColumns(BaseModel, frozen=True, extra="forbid"):
-    """Columns of the table of videos. An empty text column means that there is no such text."""
-
-    video_id: str
-    media: str
-    title: str | None = None
-    overlay_text: str | None = None
-    group: str | None = None
-    published_at: str | None = None
-
-
-class LabelColumns(BaseModel, frozen=True, extra="forbid"):
-    """Labels of one task: from the table of videos, or from ``table``."""
-
-    task: str
-    label: str
-    table: Path | None = None
-    video_id: str | None = None
-    labeled_at: str | None = None
-
-
-class DenseColumns(BaseModel, frozen=True, extra="forbid"):
-    """One dense table: ``features`` maps its columns to the names in the feature view (default: all, as named)."""
-
-    table: Path
-    video_id: str
-    event_timestamp: str | None = None
-    created_timestamp: str | None = None
-    features: dict[str, str] | Literal["all"] = "all"
-
-
-class Mapping(BaseModel, frozen=True, extra="forbid"):
-    """The import mapping. Paths are relative to the mapping file, or to ``--from`` if that is given."""
-
-    description: str
-    table: Path
-    media: Path
-    videos: VideoColumns
-    labels: tuple[LabelColumns, ...]
-    dense: dict[str, DenseColumns]
-    timezone: str | None = Field(None, description="zone of timestamps that carry none")
-    upload_days: UploadDays | None = None
-
-    @field_validator("timezone")
-    @classmethod
-    def _known(cls, zone: str | None) -> str | None:
-        if zone is not None and zone not in available_timezones():
-            raise ValueError(f"{zone} is not a time zone, such as UTC or Europe/Berlin")
-        return zone
-
-
-def read_mapping(path: Path) -> Mapping:
-    """Raises CorpusError with the key at fault."""
-    if not path.is_file():
-        raise CorpusError(f"there is no import mapping at {path}")
-    try:
-        return Mapping.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
-        raise CorpusError(f"{path} is not YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CorpusError(f"{path}: {key}: {first['msg']}") from error
+from corpus.mapping import DenseColumns, LabelColumns, Mapping
+from corpus.sources import column_of, ids_of, read_source, rows_where
 
 
 def import_corpus(
@@ -110,14 +35,13 @@ def import_corpus(
         Rows written, by table.
 
     Raises:
-        CorpusError: a table, column or media folder that is not there, or times that nobody gives.
+        CorpusError: a table, column, label class or media folder that is not there, times that nobody gives,
+            or no row that meets ``where``.
     """
-    media = source / mapping.media
-    if not media.is_dir():
-        raise CorpusError(f"there is no media folder at {media}")
+    media = _media_folder(mapping, source)
     progress("videos")
-    raw = _read(source / mapping.table)
-    videos = _videos(raw, mapping, media.resolve())
+    raw = rows_where(read_source(source / mapping.table), mapping.where, str(mapping.table))
+    videos = _videos(raw, mapping, media)
     progress("labels")
     labels = pd.concat([_labels(raw, videos, each, mapping, source) for each in mapping.labels], ignore_index=True)
     manifest = Manifest(
@@ -136,55 +60,48 @@ def import_corpus(
 
 
 def _described(mapping: Mapping) -> str:
-    if mapping.upload_days is None:
-        return mapping.description
-    days = mapping.upload_days
-    return (
-        f"{mapping.description} Times are made up on import: one upload day a group over {days.days} days from "
-        f"{days.first:%Y-%m-%d}, labels {days.label_delay_hours:g} h and dense features "
-        f"{days.dense_delay_hours:g} h later."
-    )
+    """The description, and which times were not in the data."""
+    told = [mapping.description]
+    for each in mapping.labels:
+        if each.delay_hours:
+            told.append(f"Labels of {each.task} count as made {each.delay_hours:g} h after {each.labeled_at}.")
+    if (days := mapping.upload_days) is not None:
+        told.append(
+            f"Times are made up on import: one upload day a group over {days.days} days from {days.first:%Y-%m-%d}, "
+            f"labels {days.label_delay_hours:g} h and dense features {days.dense_delay_hours:g} h later."
+        )
+    return " ".join(told)
 
 
-def _read(path: Path, text: tuple[str, ...] | None = None) -> pd.DataFrame:
-    """A CSV or Parquet table. Of a CSV, the columns in ``text`` (None: all) stay as they are written."""
-    if not path.is_file():
-        raise CorpusError(f"there is no table at {path}")
-    try:
-        if path.suffix.lower() != ".csv":
-            return pd.read_parquet(path)
-        types = str if text is None else dict.fromkeys(text, str)
-        return pd.read_csv(path, dtype=types, keep_default_na=text is not None, na_values=[""])
-    except (ValueError, OSError, pa.ArrowInvalid) as error:
-        raise CorpusError(f"{path} cannot be read as {path.suffix or 'Parquet'}: {error}") from error
-
-
-def _column(frame: pd.DataFrame, name: str, table: str) -> pd.Series:
-    if name not in frame.columns:
-        raise CorpusError(f"{table} has no column {name}: it has {', '.join(map(str, frame.columns))}")
-    return frame[name]
-
-
-def _ids(frame: pd.DataFrame, name: str, table: str) -> pd.Series:
-    ids = _column(frame, name, table)
-    if ids.isna().any():
-        raise CorpusError(f"{table}.{name}: {int(ids.isna().sum())} of {len(ids)} rows have no id")
-    return ids.astype(str)
+def _media_folder(mapping: Mapping, source: Path) -> Path | None:
+    if mapping.media is None:
+        return None
+    media = source / mapping.media
+    if not media.is_dir():
+        raise CorpusError(f"there is no media folder at {media}")
+    return media.resolve()
 
 
 def _text(frame: pd.DataFrame, name: str | None) -> Any:
-    return "" if name is None else _column(frame, name, "the table of videos").fillna("").astype(str)
+    return "" if name is None else column_of(frame, name, "the table of videos").fillna("").astype(str)
 
 
-def _videos(raw: pd.DataFrame, mapping: Mapping, media: Path) -> pd.DataFrame:
+def _media(raw: pd.DataFrame, name: str | None, media: Path | None, table: str) -> list[str | None]:
+    """Where each video is stored; null where it is not."""
+    if name is None or media is None:
+        return [None] * len(raw)
+    files = column_of(raw, name, table)
+    return [None if pd.isna(file) else file if "://" in str(file) else str(media / str(file)) for file in files]
+
+
+def _videos(raw: pd.DataFrame, mapping: Mapping, media: Path | None) -> pd.DataFrame:
     columns, table = mapping.videos, str(mapping.table)
-    ids = _ids(raw, columns.video_id, table)
-    groups = None if columns.group is None else _column(raw, columns.group, table)
+    ids = ids_of(raw, columns.video_id, table)
+    groups = None if columns.group is None else column_of(raw, columns.group, table)
     if columns.published_at is not None:
-        published = _times(_column(raw, columns.published_at, table), mapping, f"{table}.{columns.published_at}")
+        published = _times(column_of(raw, columns.published_at, table), mapping, f"{table}.{columns.published_at}")
     else:
         published = _made_up_days(groups if groups is not None else ids, ids, mapping)
-    files = _column(raw, columns.media, table).astype(str)
     return pd.DataFrame(
         {
             "video_id": ids,
@@ -192,7 +109,7 @@ def _videos(raw: pd.DataFrame, mapping: Mapping, media: Path) -> pd.DataFrame:
             "title": _text(raw, columns.title),
             "overlay_text": _text(raw, columns.overlay_text),
             "group_id": groups,
-            "media_uri": [uri if "://" in uri else str(media / uri) for uri in files],
+            "media_uri": _media(raw, columns.media, media, table),
         }
     )
 
@@ -200,41 +117,59 @@ def _videos(raw: pd.DataFrame, mapping: Mapping, media: Path) -> pd.DataFrame:
 def _labels(
     raw: pd.DataFrame, videos: pd.DataFrame, columns: LabelColumns, mapping: Mapping, source: Path
 ) -> pd.DataFrame:
-    frame = raw if columns.table is None else _read(source / columns.table)
+    frame = raw if columns.table is None else read_source(source / columns.table)
     name = str(columns.table or mapping.table)
-    ids = _ids(frame, columns.video_id or mapping.videos.video_id, name)
+    ids = ids_of(frame, columns.video_id or mapping.videos.video_id, name)
     if columns.labeled_at is not None:
-        times = _times(_column(frame, columns.labeled_at, name), mapping, f"{name}.{columns.labeled_at}")
+        times = _times(column_of(frame, columns.labeled_at, name), mapping, f"{name}.{columns.labeled_at}")
+        times += timedelta(hours=columns.delay_hours)
     else:
         times = _after_publication(ids, videos, mapping, "label_delay_hours", f"the labels of {columns.task}")
-    label = _column(frame, columns.label, name)
+    label = column_of(frame, columns.label, name)
     rows = pd.DataFrame({"video_id": ids, "task": columns.task, "label": label, "labeled_at": times, "source": name})
-    return rows[label.notna()].astype({"label": str})
+    known = label.notna() & ids.isin(videos.video_id)
+    if columns.classes is not None:
+        known &= _of_classes(label, columns.classes, f"{name}.{columns.label}")
+    return rows[known].astype({"label": str})
+
+
+def _of_classes(label: pd.Series, classes: tuple[str, ...], name: str) -> pd.Series:
+    written = label.astype(str)
+    absent = [each for each in classes if not (written == each).any()]
+    if absent:
+        found = ", ".join(written[label.notna()].value_counts().head(20).index)
+        raise CorpusError(f"{name} never says {', '.join(absent)} (labels.classes): it says {found}")
+    return written.isin(classes)
 
 
 def _dense(videos: pd.DataFrame, view: str, columns: DenseColumns, mapping: Mapping, source: Path) -> pa.Table:
     times = (columns.event_timestamp, columns.created_timestamp)
-    frame = _read(source / columns.table, (columns.video_id, *(time for time in times if time)))
+    frame = read_source(source / columns.table, (columns.video_id, *(time for time in times if time)))
     name = str(columns.table)
-    ids = _ids(frame, columns.video_id, name)
+    ids = ids_of(frame, columns.video_id, name)
     if columns.event_timestamp is not None:
-        event = _times(_column(frame, columns.event_timestamp, name), mapping, f"{name}.{columns.event_timestamp}")
+        event = _times(column_of(frame, columns.event_timestamp, name), mapping, f"{name}.{columns.event_timestamp}")
     else:
         event = _after_publication(ids, videos, mapping, "dense_delay_hours", f"the dense table {view}")
     created = event
     if columns.created_timestamp is not None:
         created = _times(
-            _column(frame, columns.created_timestamp, name), mapping, f"{name}.{columns.created_timestamp}"
+            column_of(frame, columns.created_timestamp, name), mapping, f"{name}.{columns.created_timestamp}"
         )
     keys = {columns.video_id, columns.event_timestamp, columns.created_timestamp}
     features = columns.features
     if features == "all":
         features = {column: column for column in frame.columns if column not in keys}
-    values = {target: _column(frame, column, name) for column, target in features.items()}
+    values = {target: _rounded(column_of(frame, column, name)) for column, target in features.items()}
     table = _arrow(pd.DataFrame({"video_id": ids, "event_timestamp": event, "created_timestamp": created, **values}))
     vector = {each for each in values if pa.types.is_list(table.schema.field(each).type)}
     fields = [pa.field(each, pa.list_(pa.float32()) if each in vector else pa.float32()) for each in values]
     return conform(table, pa.schema([*DENSE_KEYS, *fields]), name).filter(pa.array(ids.isin(videos.video_id)))
+
+
+def _rounded(values: pd.Series) -> pd.Series:
+    """Whole numbers as decimals: Arrow refuses to round a count above 16,777,216 to float32, but not a decimal."""
+    return values.astype("float64") if pd.api.types.is_integer_dtype(values) else values
 
 
 def _times(values: pd.Series, mapping: Mapping, name: str) -> pd.Series:

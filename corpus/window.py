@@ -34,7 +34,7 @@ def select_window(
     when it was made, or ``end`` for a video without a label; features may be known up to then.
 
     Returns:
-        video_id, published_at, title, overlay_text, group_id, media_uri (resolved), label (null if none),
+        video_id, published_at, title, overlay_text, group_id, media_uri (resolved, null if none), label (null if none),
         as_of, split (train, threshold, evaluation, unlabelled, held_out), fold (-1 outside train).
 
     Raises:
@@ -52,7 +52,7 @@ def select_window(
     labels = newest_labels(all_labels, task, end)
     catalogue = catalogue.merge(labels, on="video_id", how="left")
     catalogue["as_of"] = catalogue.labeled_at.fillna(pd.Timestamp(end))
-    catalogue["media_uri"] = [media_source(corpus, uri) for uri in catalogue.media_uri.fillna("")]
+    catalogue["media_uri"] = catalogue.media_uri.map(lambda uri: media_source(corpus, uri), na_action="ignore")
     catalogue["split"] = assign_splits(catalogue, settings, seed)
     require_every_class(catalogue, task, classes)
     catalogue["fold"] = assign_folds(catalogue, folds, seed)

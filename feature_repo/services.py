@@ -7,6 +7,7 @@ TASK_VIEWS = {
     "low_quality": ["engagement", "reports", "upstream_scores"],
     "topic": ["engagement", "upstream_scores"],
     "fight": ["motion"],
+    "trending_category": ["chart"],
 }
 
 

@@ -11,6 +11,7 @@ from feast.types import Array, FeastType, Float32
 from feature_repo.entities import video
 
 COUNT = {"minimum": "0"}
+RANK = {"minimum": "1"}
 SHARE = {"minimum": "0", "maximum": "1"}
 MOTION = [
     "flow_mean", "flow_p95", "flow_max", "flow_peak", "flow_burst", "flow_accel", "flow_direction_entropy",
@@ -72,6 +73,16 @@ def feature_views(corpus: str) -> dict[str, FeatureView]:
             "Statistics of dense optical flow over every frame",
             "content-understanding",
             [_field(name) for name in MOTION],
+        ),
+        view(
+            "chart",
+            "Where a video stood on daily charts, and its cumulative counts then",
+            "engagement-data",
+            [
+                *(_field(name, COUNT) for name in ("views", "likes", "comments", "n_countries", "age_hours")),
+                *(_field(name, RANK) for name in ("best_rank", "mean_rank")),
+                _field("views_per_hour_since_prev"),  # below zero where views were taken back
+            ],
         ),
     ]
     return {each.name: each for each in views}

@@ -104,8 +104,9 @@ def corpus_import(
     workspace: WorkspaceOption = HERE,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a corpus of that name.")] = False,
 ) -> None:
-    """Turn your table, media folder and dense tables into a corpus. Media stay where they are."""
-    from corpus.importing import import_corpus, read_mapping
+    """Turn your table, dense tables and media folder, if any, into a corpus. Media stay where they are."""
+    from corpus.importing import import_corpus
+    from corpus.mapping import read_mapping
 
     target = _workspace(workspace).corpus(name or mapping.stem)
     with err.status("importing") as status:

@@ -9,7 +9,10 @@ from components.base import component
 def decode_clips(
     catalogue: Input[Dataset], student: str, validation: str, clips: Output[Dataset], set_aside: Output[Dataset]
 ) -> None:
-    """Videos that open but do not decode are set aside; more of them than the limit stop the run."""
+    """Videos that open but do not decode are set aside; more of them than the limit stop the run.
+
+    Where frames are not among the modalities nothing is decoded, and ``clips`` is empty.
+    """
     from pathlib import Path
 
     import pandas as pd
@@ -23,7 +26,7 @@ def decode_clips(
     settings = StudentSettings.model_validate_json(student)
     limit = ValidationSettings.model_validate_json(validation).faulty_share
     rows = pd.read_parquet(catalogue.path, columns=["video_id", "media_uri"])
-    videos = zip(rows.video_id, rows.media_uri, strict=True)
+    videos = zip(rows.video_id, rows.media_uri, strict=True) if "frames" in settings.modalities else ()
     faults = write_clips(videos, Path(clips.path), settings.clips, counter("decoded", len(rows)))
     aside = pd.DataFrame(faults, columns=["video_id", "reason"], dtype="string")
     write_set_aside(aside, Path(set_aside.path), len(rows))

@@ -10,6 +10,7 @@ def validate_data(
     catalogue: Input[Dataset],
     task: str,
     classes: list,
+    modalities: list,
     window_start: str,
     window_end: str,
     validation: str,
@@ -18,7 +19,10 @@ def validate_data(
     data_docs: Output[Artifact],
     data_docs_page: Output[HTML],
 ) -> None:
-    """Stops the run on a failed critical expectation. ``data_docs`` is the site, ``data_docs_page`` its result."""
+    """Stops the run on a failed critical expectation. ``data_docs`` is the site, ``data_docs_page`` its result.
+
+    Media are opened only if frames are among the ``modalities``.
+    """
     from datetime import datetime
     from pathlib import Path
 
@@ -33,7 +37,7 @@ def validate_data(
 
     settings = ValidationSettings.model_validate_json(validation)
     rows = pd.read_parquet(catalogue.path)
-    facts = media_facts(rows, probe, counter("probed", len(rows)))
+    facts = media_facts(rows, probe, counter("probed", len(rows))) if "frames" in modalities else rows
     start, end = datetime.fromisoformat(window_start), datetime.fromisoformat(window_end)
     facts, expectations = catalogue_expectations(facts, tuple(classes), start, end, settings)
     found = validate(facts, "raw_window", expectations, Path(data_docs.path))

@@ -12,28 +12,40 @@ import pandas as pd
 import pyarrow as pa
 from great_expectations.expectations.expectation import Expectation
 
+from corpus.contract import CorpusError
 from corpus.expectations import CRITICAL, EXAMPLES, WARNING, DataInvalid, says
 from corpus.settings import ValidationSettings
 
 CATALOGUE_COLUMNS = [
     "video_id", "published_at", "title", "overlay_text", "group_id", "media_uri", "label", "as_of", "split", "fold",
 ]  # fmt: skip
+NO_MEDIA = "no media"
 
 
 def media_facts(catalogue: pd.DataFrame, probe: Callable[[str], None], progress: Callable[[int], None]) -> pd.DataFrame:
-    """The catalogue with ``media_error`` (null if the container opens) and ``media_digest`` of each video."""
-    errors: list[str | None] = []
-    digests: list[str | None] = []
+    """The catalogue with ``media_error`` (null if the container opens) and ``media_digest`` of each video.
+
+    Raises:
+        CorpusError: none of the videos is stored.
+    """
+    if catalogue.media_uri.isna().all():
+        raise CorpusError(
+            "none of the window's videos has media (media_uri is null), but the task reads frames: leave frames out "
+            "of the modalities in the task file, or import the corpus with 'media' and 'videos.media'"
+        )
+    found: list[tuple[str | None, str | None]] = []
     for done, uri in enumerate(catalogue.media_uri, start=1):
-        try:
-            probe(uri)
-            digests.append(_digest(uri))
-            errors.append(None)
-        except ValueError as error:
-            digests.append(None)
-            errors.append(str(error))
+        found.append((NO_MEDIA, None) if pd.isna(uri) else _media_fact(uri, probe))
         progress(done)
-    return catalogue.assign(media_error=errors, media_digest=digests)
+    return catalogue.assign(media_error=[error for error, _ in found], media_digest=[digest for _, digest in found])
+
+
+def _media_fact(uri: str, probe: Callable[[str], None]) -> tuple[str | None, str | None]:
+    try:
+        probe(uri)
+        return None, _digest(uri)
+    except ValueError as error:
+        return str(error), None
 
 
 def _digest(uri: str) -> str:
@@ -47,7 +59,7 @@ def _digest(uri: str) -> str:
 def catalogue_expectations(
     frame: pd.DataFrame, classes: tuple[str, ...], start: datetime, end: datetime, settings: ValidationSettings
 ) -> tuple[pd.DataFrame, list[Expectation]]:
-    """The facts table of the raw window and what must hold of it."""
+    """The facts table of the raw window and what must hold of it; of media, only if ``media_facts`` are there."""
     facts = frame.assign(
         set_aside=set_aside_reasons(frame),
         title_length=frame.title.fillna("").str.len(),
@@ -67,10 +79,6 @@ def catalogue_expectations(
             meta=says(f"at most {settings.faulty_share:.1%} of the videos are set aside (validation.faulty_share)"),
         ),
         gxe.ExpectColumnValuesToBeUnique(column="video_id", severity=WARNING, meta=says("video ids are unique")),
-        gxe.ExpectColumnValuesToBeNull(column="media_error", severity=WARNING, meta=says("media can be opened")),
-        gxe.ExpectColumnValuesToBeUnique(
-            column="media_digest", severity=WARNING, meta=says("no two videos are the same file")
-        ),
         gxe.ExpectColumnValuesToBeInSet(
             column="label", value_set=list(classes), severity=CRITICAL, meta=says("labels are classes of the task")
         ),
@@ -83,6 +91,8 @@ def catalogue_expectations(
             meta=says("labels were made after publication"),
         ),
     ]  # fmt: skip
+    if "media_error" in frame:
+        expectations += _media_expectations()
     for column, text in (("title_length", "titles"), ("overlay_length", "overlay texts")):
         limit = settings.longest_text
         expectations.append(
@@ -106,11 +116,22 @@ def catalogue_expectations(
     return facts, expectations
 
 
+def _media_expectations() -> list[Expectation]:
+    return [
+        gxe.ExpectColumnValuesToBeNull(column="media_error", severity=WARNING, meta=says("media can be opened")),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="media_digest", severity=WARNING, meta=says("no two videos are the same file")
+        ),
+    ]
+
+
 def set_aside_reasons(facts: pd.DataFrame) -> pd.Series:
     """Why each row is set aside, null if it is not. The first of a duplicate stays."""
     reason = pd.Series(pd.NA, index=facts.index, dtype="string")
-    reason[facts.media_error.notna()] = "unreadable media: " + facts.media_error
-    reason[facts.media_digest.notna() & facts.duplicated("media_digest")] = "duplicate media"
+    if "media_error" in facts:
+        reason[facts.media_error.notna()] = "unreadable media: " + facts.media_error
+        reason[facts.media_uri.isna()] = NO_MEDIA
+        reason[facts.media_digest.notna() & facts.duplicated("media_digest")] = "duplicate media"
     reason[facts.duplicated("video_id")] = "duplicate video_id"
     return reason
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipelines.console import ablate_task, err, out, print_reply, promote_task, run_task, simulate_corpus
+from pipelines.console import (
+    ablate_task,
+    ask_server,
+    err,
+    out,
+    print_reply,
+    promote_task,
+    run_task,
+    simulate_corpus,
+)
 
 if TYPE_CHECKING:
     from pipelines.workspace import Workspace
@@ -243,18 +252,13 @@ def serve(
 @app.command()
 def classify(
     task: TaskArgument,
-    video: Annotated[Path, typer.Option(help="The video file.")],
+    video: Annotated[Path | None, typer.Option(help="The video file; for a student of texts alone, none.")] = None,
     title: Annotated[str, typer.Option(help="Its title.")] = "",
     overlay_text: Annotated[str, typer.Option(help="Text shown in it: stickers, captions, OCR.")] = "",
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Ask the served student of a task about one video."""
-    from serving.client import classify, read_video
-    from serving.server import Server
-
-    content = read_video(video)
-    server = Server.find(_workspace(workspace).server_file)
-    print_reply(classify(server, task, content, title, overlay_text))
+    ask_server(_workspace(workspace), task, video, title, overlay_text)
 
 
 def main() -> None:

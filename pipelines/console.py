@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from corpus.contract import Manifest
     from corpus.latents import SimulationSettings
     from pipelines.local import RunResult
@@ -134,6 +136,17 @@ def promote_task(workspace: "Workspace", task: str) -> None:
     out.print(
         f"{task} version {version} is now the champion{replaced}; a running 'cpfd serve' serves it once restarted"
     )
+
+
+def ask_server(workspace: "Workspace", task: str, video: "Path | None", title: str, overlay_text: str) -> None:
+    from serving.client import RequestRefused, classify, read_video
+    from serving.server import Server
+
+    if video is None and not title and not overlay_text:
+        raise RequestRefused("there is nothing to ask about: give --video, --title or --overlay-text")
+    content = None if video is None else read_video(video)
+    server = Server.find(workspace.server_file)
+    print_reply(classify(server, task, content, title, overlay_text))
 
 
 def print_reply(reply: "Reply") -> None:

@@ -40,5 +40,5 @@ def answer(workspace: Workspace, task: Task, outcome: Outcome, settings: ServerS
     table = read_table(corpus / "videos", VIDEOS).to_pandas()
     row = table[table.video_id == video_id].iloc[0]
     with serving(workspace, settings) as (server, _):
-        content = read_video(Path(media_source(corpus, row.media_uri)))
+        content = read_video(Path(media_source(corpus, row.media_uri))) if "frames" in task.modalities else None
         yield video_id, classify(server, task.task, content, row.title, row.overlay_text)

@@ -48,6 +48,7 @@ def prepare(
         catalogue=window.outputs["catalogue"],
         task=task.task,
         classes=classes,
+        modalities=list(task.modalities),
         window_start=window.outputs["window_start"],
         window_end=window_end,
         validation=validation,

@@ -88,6 +88,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
                 catalogue=rows["catalogue"],
                 scores=evidence["scores"],
                 task=task.task,
+                modalities=list(task.modalities),
             )
             nominated = nominate(
                 archive=packed.outputs["archive"],

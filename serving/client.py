@@ -1,7 +1,8 @@
-"""The client behind ``cpfd classify``: one video in, the student's answer out."""
+"""The client behind ``cpfd classify``: one video, or its texts alone, in, the student's answer out."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -22,8 +23,8 @@ class Reply:
     scores: dict[str, float]
 
 
-def classify(server: Server, task: str, video: bytes, title: str, overlay_text: str) -> Reply:
-    """Ask ``task``'s student.
+def classify(server: Server, task: str, video: bytes | None, title: str, overlay_text: str) -> Reply:
+    """Ask ``task``'s student; one that does not read frames needs no video.
 
     Raises:
         ServingError: nobody answers, or the task is not served.
@@ -56,12 +57,16 @@ def renew_token(server: Server) -> str:
     return server.keys["inference"]["key"]
 
 
-def _post(server: Server, task: str, video: bytes, title: str, overlay_text: str, token: str) -> requests.Response:
+def _post(
+    server: Server, task: str, video: bytes | None, title: str, overlay_text: str, token: str
+) -> requests.Response:
+    fields: dict[str, Any] = {"title": (None, title), "overlay_text": (None, overlay_text)}
+    if video is not None:
+        fields["video"] = ("video", video, "application/octet-stream")
     try:
         return requests.post(
             f"{server.inference}/predictions/{task}",
-            files={"video": ("video", video, "application/octet-stream")},
-            data={"title": title, "overlay_text": overlay_text},
+            files=fields,
             headers={"Authorization": f"Bearer {token}"},
             timeout=120,
         )

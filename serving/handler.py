@@ -1,21 +1,25 @@
 """The TorchServe handler: a thin shim that parses requests and hands them to the predictor.
 
 A request is multipart (fields ``video``, ``title``, ``overlay_text``), JSON (the same, ``video`` in base64), or
-a video as the whole body. Anything else, a privileged feature above all, is refused: a served student reads
-raw input only. A request that is refused never spoils the others of its batch.
+a video as the whole body. A student that does not read frames needs no video, and ignores one. Anything else, a
+privileged feature above all, is refused: a served student reads raw input only. A request that is refused never
+spoils the others of its batch.
 """
 
 import base64
 import binascii
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from models.settings import MODALITIES
 from serving.predictor import MediaError, Predictor, RawInput, read_serving_settings
 
 FIELDS = {"video", "title", "overlay_text"}
+SEND = "send a video, as multipart fields, as JSON with base64, or as the whole body"
 LONGEST_TEXT = 200_000
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ class StudentHandler:
         good = []
         for index, request in enumerate(requests):
             try:
-                raw = parse(request)
+                raw = parse(request, self.predictor.modalities)
                 good.append((index, raw, self.predictor.clip(raw)))
             except (RequestError, MediaError) as error:
                 context.set_response_status(code=400, idx=index)
@@ -59,20 +63,27 @@ class StudentHandler:
         return replies
 
 
-def parse(request: dict[str, Any]) -> RawInput:
-    """The raw input of one request. Raises RequestError with what is wrong."""
+def parse(request: dict[str, Any], modalities: Sequence[str] = MODALITIES) -> RawInput:
+    """The raw input of one request to a student of these modalities. Raises RequestError with what is wrong."""
     body = request.get("body", request.get("data"))
     if isinstance(body, dict):
-        fields, video = body, _from_base64(body.get("video"))
+        fields, to_bytes = body, _from_base64
     elif isinstance(body, bytes | bytearray):
-        fields, video = {"video": body}, bytes(body)
-    elif body is None and "video" in request:
-        fields, video = request, _bytes(request["video"])
+        fields, to_bytes = {"video": body}, _bytes
+    elif body is None:
+        fields, to_bytes = {name: value for name, value in request.items() if name not in ("body", "data")}, _bytes
     else:
-        raise RequestError("send a video, as multipart fields, as JSON with base64, or as the whole body")
+        raise RequestError(SEND)
     unknown = sorted(set(fields) - FIELDS)
     if unknown:
         raise RequestError(f"unknown field(s) {', '.join(unknown)}: only video, title and overlay_text are read")
+    video = None
+    if "frames" in modalities:
+        if fields.get("video") is None:
+            raise RequestError(f"this student reads frames, and no video was sent: {SEND}")
+        video = to_bytes(fields["video"])
+    elif not set(fields) & set(modalities):
+        raise RequestError(f"nothing was sent that this student reads: send {' and '.join(modalities)}")
     return RawInput(video, _text(fields, "title"), _text(fields, "overlay_text"))
 
 

@@ -25,7 +25,7 @@ def check_parity(
 
     Args:
         archive: folder with TASK.mar and TASK.mar.sha256.
-        rows: video_id, title, overlay_text, media_uri.
+        rows: video_id, title, overlay_text, media_uri (null: no video is sent).
         scores: video_id, split, and the evaluated class probabilities in ``student``.
         folder: where the server keeps its logs while it is there.
 
@@ -42,8 +42,8 @@ def check_parity(
     worst, culprit = 0.0, ""
     with running([mar], folder, ServerSettings.any_port()) as server:
         for row in chosen.itertuples():
-            with fsspec.open(row.media_uri, "rb") as file:
-                reply = classify(server, task, file.read(), row.title or "", row.overlay_text or "")
+            video = None if pd.isna(row.media_uri) else _read(row.media_uri)
+            reply = classify(server, task, video, row.title or "", row.overlay_text or "")
             difference = float(np.abs(np.array(list(reply.scores.values())) - row.student).max())
             if difference > worst:
                 worst, culprit = difference, str(row.video_id)
@@ -52,3 +52,8 @@ def check_parity(
             f"the served {task} student differs from the evaluated one by {worst:.2g} on {culprit}: it is not promoted"
         )
     return {"videos": len(chosen), "largest_difference": worst}
+
+
+def _read(uri: str) -> bytes:
+    with fsspec.open(uri, "rb") as file:
+        return file.read()

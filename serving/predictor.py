@@ -21,9 +21,12 @@ __all__ = ["Answer", "MediaError", "Predictor", "RawInput"]
 
 @dataclass(frozen=True)
 class RawInput:
-    """What exists the moment a video is uploaded. ``video`` is the file's bytes or a local path."""
+    """What exists the moment a video is uploaded. ``video`` is the file's bytes or a local path.
 
-    video: bytes | str
+    A student that does not read frames needs no video, and ignores one.
+    """
+
+    video: bytes | str | None
     title: str = ""
     overlay_text: str = ""
 
@@ -46,6 +49,7 @@ class Predictor:
         self.threshold = threshold
         self.clips = ClipSettings.model_validate(model.config.clips)
         self.texts = TextSettings.model_validate(model.config.texts)
+        self.modalities = model.config.modalities
         self.reads_frames = model.config.reads_frames
 
     @classmethod
@@ -55,17 +59,25 @@ class Predictor:
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         return cls(model, tokenizer, threshold)
 
-    def clip(self, raw: RawInput) -> np.ndarray:
-        """The video's frames (F, H, W, 3). Raises MediaError if it cannot be decoded."""
+    def clip(self, raw: RawInput) -> np.ndarray | None:
+        """The video's frames (F, H, W, 3), or None for a student that does not read them.
+
+        Raises:
+            MediaError: it is needed and not there, or cannot be decoded.
+        """
+        if not self.reads_frames:
+            return None
+        if raw.video is None:
+            raise MediaError("this student reads frames, and no video was sent")
         return decode_clip(raw.video, self.clips)
 
     @torch.inference_mode()
-    def answer(self, clips: Sequence[np.ndarray], inputs: Sequence[RawInput]) -> list[Answer]:
-        """Answers to a batch whose clips are decoded."""
+    def answer(self, clips: Sequence[np.ndarray | None], inputs: Sequence[RawInput]) -> list[Answer]:
+        """Answers to a batch of inputs and what ``clip`` made of each."""
         titles, overlays = [raw.title for raw in inputs], [raw.overlay_text for raw in inputs]
-        tensors = list(encode(self.tokenizer, titles, overlays, self.texts, self.model.config.modalities))
+        tensors = list(encode(self.tokenizer, titles, overlays, self.texts, self.modalities))
         if self.reads_frames:
-            tensors.append(torch.from_numpy(np.stack(clips)))
+            tensors.append(torch.from_numpy(np.stack([clip for clip in clips if clip is not None])))
         tensors = [values.to(self.device) for values in tensors]
         probabilities = self.model(*tensors).softmax(1).cpu().numpy()
         classes = self.model.config.classes
@@ -74,8 +86,8 @@ class Predictor:
             for index, row in zip(decide(probabilities, self.threshold), probabilities, strict=True)
         ]
 
-    def predict(self, video: bytes | str, title: str = "", overlay_text: str = "") -> Answer:
-        """The answer to one video. Raises MediaError if it cannot be decoded."""
+    def predict(self, video: bytes | str | None, title: str = "", overlay_text: str = "") -> Answer:
+        """The answer to one video. Raises MediaError if it is needed and not there, or cannot be decoded."""
         raw = RawInput(video, title, overlay_text)
         return self.answer([self.clip(raw)], [raw])[0]
 

@@ -14,6 +14,7 @@ from corpus.checks import (
     require_few_faults,
     set_aside_catalogue,
 )
+from corpus.contract import CorpusError
 from corpus.expectations import CRITICAL, DataInvalid, publish_page, raise_if_critical, validate
 from corpus.settings import ValidationSettings
 from corpus.window import select_window
@@ -54,6 +55,27 @@ def test_the_simulated_faults_are_set_aside_and_counted(facts):
     assert set(reasons.index) == {"unreadable media", "duplicate media", "duplicate video_id"}
     assert len(sound) + len(aside) == len(facts)
     assert sound.video_id.is_unique
+
+
+def test_a_task_without_frames_expects_nothing_of_media(facts, task, tmp_path):
+    rows = facts.drop(columns=["media_error", "media_digest"]).assign(media_uri=None)
+    assert criticals(found(rows, task, tmp_path)) == []
+    assert "media_error" not in (tmp_path / "docs" / "result.json").read_text()
+    sound, aside = set_aside_catalogue(rows)
+    assert set(aside.reason) == {"duplicate video_id"}
+    assert len(sound) + len(aside) == len(rows)
+
+
+def test_videos_without_media_are_set_aside_where_frames_are_read(facts, task, tmp_path):
+    rows = facts.drop(columns=["media_error", "media_digest"]).head(60)
+    few = rows.assign(media_uri=rows.media_uri.where(rows.index > 2))
+    looked = media_facts(few, probe, lambda _: None)
+    _, aside = set_aside_catalogue(looked)
+    assert (aside.reason == "no media").sum() == 3
+    (told,) = [each.sentence for each in found(looked, task, tmp_path) if "media can be opened" in each.sentence]
+    assert "no media" in told
+    with pytest.raises(CorpusError, match="none of the window's videos has media .* leave frames out"):
+        media_facts(rows.assign(media_uri=None), probe, lambda _: None)
 
 
 @pytest.mark.parametrize(

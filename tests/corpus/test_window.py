@@ -1,11 +1,12 @@
 """What counts, on which side, in which fold."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
 
-from corpus.contract import CorpusError
+from corpus.contract import VIDEOS, CorpusError, read_table
 from corpus.settings import WindowSettings
 from corpus.window import assign_folds, assign_splits, newest_labels, require_times, select_window, window_start
 
@@ -93,6 +94,20 @@ def test_an_empty_window_says_how_far_the_corpus_reaches(corpus, task):
     late = datetime(2030, 1, 1, tzinfo=UTC)
     with pytest.raises(CorpusError, match="the corpus reaches from 2026-06"):
         select_window(corpus, task.task, task.classes, late, late + timedelta(days=90), SETTINGS, 2, 0)
+
+
+def test_a_video_without_media_keeps_none(corpus, task, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(corpus, copy, ignore=shutil.ignore_patterns("media"))
+    videos = read_table(copy / "videos", VIDEOS).to_pandas()
+    videos["media_uri"] = videos.media_uri.where(videos.index > 9)
+    shutil.rmtree(copy / "videos")
+    (copy / "videos").mkdir()
+    videos.to_parquet(copy / "videos" / "all.parquet", index=False)
+    rows = select_window(copy, task.task, task.classes, START, END, SETTINGS, 2, 0).set_index("video_id")
+    assert set(rows.index[rows.media_uri.isna()]) == set(videos.video_id.head(10)) & set(rows.index)
+    assert rows.media_uri.isna().sum() >= 10
+    assert rows.media_uri.dropna().str.startswith(str(copy)).all()
 
 
 def test_a_class_without_rows_and_a_task_without_labels_are_named(corpus, task):

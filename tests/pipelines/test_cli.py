@@ -37,6 +37,8 @@ def test_tasks_and_status_before_anything_ran(tmp_path):
         (["promote", "topic"], "topic has no challenger"),
         (["serve"], "no task has a champion"),
         (["classify", "topic", "--video", "none.mp4"], "there is no video at none.mp4"),
+        (["classify", "topic"], "there is nothing to ask about: give --video, --title or --overlay-text"),
+        (["classify", "topic", "--title", "x"], "no server is running here"),
         (["corpus", "import", "none.yaml"], "there is no import mapping at none.yaml"),
         (["corpus", "simulate", "--videos", "3"], "Invalid value for '--videos'"),
     ],

@@ -9,7 +9,7 @@ import torch
 from models.recipes import RunData, new_student, save_network
 from models.settings import StudentSettings
 from serving.handler import RequestError, StudentHandler, parse
-from serving.predictor import Predictor
+from serving.predictor import MediaError, Predictor, RawInput
 
 VIDEO = b"\x00\x00 some bytes"
 
@@ -41,7 +41,9 @@ def test_three_forms_of_a_request_mean_the_same():
         ({"body": {"video": base64.b64encode(VIDEO).decode(), "safety_score": 0.9}}, "unknown field"),
         ({"body": {"video": "@@@"}}, "not base64"),
         ({"body": {"video": 3}}, "must be a base64 string"),
-        ({"body": {}}, "must be a base64 string"),
+        ({"body": {}}, "this student reads frames, and no video was sent: send a video"),
+        ({"body": None}, "send a video"),
+        ({"title": b"a title"}, "this student reads frames, and no video was sent"),
         ({"body": [1, 2]}, "send a video"),
         ({}, "send a video"),
         ({"video": VIDEO, "title": b"x" * 300_000}, "more than 200000"),
@@ -51,6 +53,22 @@ def test_three_forms_of_a_request_mean_the_same():
 def test_anything_else_is_refused_in_a_sentence(request_, sentence):
     with pytest.raises(RequestError, match=sentence):
         parse(request_)
+
+
+TEXTS = ("title", "overlay_text")
+
+
+@pytest.mark.parametrize(
+    "request_", [{"title": b"a"}, {"body": {"title": "a", "video": None}}, {"data": {"title": "a"}}]
+)
+def test_a_student_of_texts_needs_no_video(request_):
+    assert parse(request_, TEXTS) == RawInput(None, "a", "")
+
+
+@pytest.mark.parametrize("request_", [{"video": VIDEO}, {"body": bytearray(VIDEO)}, {"body": {}}, {}, {"body": None}])
+def test_a_student_of_texts_is_asked_with_a_text(request_):
+    with pytest.raises(RequestError, match="nothing was sent that this student reads: send title and overlay_text"):
+        parse(request_, TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +96,34 @@ def test_a_batch_with_bad_requests_answers_the_good_ones(student_folder, catalog
     assert replies[1]["task"] == "low_quality"
     assert sum(replies[1]["scores"].values()) == pytest.approx(1)
     assert replies[1]["label"] in replies[1]["scores"]
+
+
+@pytest.fixture(scope="module")
+def text_student(run_data: RunData, student_settings: StudentSettings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("text_student")
+    settings = student_settings.model_copy(update={"modalities": TEXTS})
+    save_network(new_student(run_data, settings, 0), run_data.tokenizer, [], folder)
+    (folder / "serving.json").write_text(json.dumps({"task": "texts", "version": "1", "threshold": None}))
+    return folder
+
+
+def test_a_student_of_texts_answers_with_and_without_a_video_that_it_never_decodes(text_student):
+    handler, context = StudentHandler(), Context(text_student)
+    threads = torch.get_num_threads()
+    handler.initialize(context)
+    torch.set_num_threads(threads)
+    texts = {"title": b"a title", "overlay_text": b""}
+    batch = [texts, {**texts, "video": b"junk"}, {"video": VIDEO}, {"title": b"a title", "likes": b"1"}]
+    replies = handler.handle(batch, context)
+    assert context.statuses == {2: 400, 3: 400}
+    assert replies[0] == replies[1]
+    assert sum(replies[0]["scores"].values()) == pytest.approx(1)
+    assert handler.predictor.predict(None, "a title").scores == pytest.approx(replies[0]["scores"])
+
+
+def test_a_student_of_frames_is_told_of_a_video_that_is_missing(student_folder):
+    with pytest.raises(MediaError, match="this student reads frames, and no video was sent"):
+        Predictor.load(student_folder, 0.5).predict(None, "a title")
 
 
 def test_bytes_and_path_give_the_same_answer_and_the_threshold_decides(student_folder, catalogue):

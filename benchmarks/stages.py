@@ -16,7 +16,8 @@ from pathlib import Path
 from corpus.contract import newest_publication, snapshot_id
 from corpus.latents import SimulationSettings
 from corpus.simulate import simulate
-from pipelines.local import run_locally
+from pipelines.local import run_locally, window_arguments
+from pipelines.retrain import retrain_pipeline
 from pipelines.task import load_task
 from pipelines.workspace import Workspace, code_version
 from registry.tracking import prepare
@@ -27,11 +28,12 @@ IMPORTS = {
     "retrieve-features": "feature_repo.retrieval",
     "validate-features": "corpus.checks",
     "decode-clips": "corpus.checks, models.clips",
-    "train-baseline": "models.recipes",
-    "train-teacher": "models.recipes",
-    "score-teacher": "models.recipes",
-    "distill-student": "models.recipes",
-    "evaluate": "models.recipes, components.telling",
+    "train-baseline": "models.jobs",
+    "train-teacher": "models.jobs",
+    "score-teacher": "models.scoring",
+    "check-teacher": "models.scoring",
+    "distill-student": "models.jobs",
+    "evaluate": "components.telling",
     "gate": "registry.report",
     "register": "registry.tracking",
     "package": "serving.archive",
@@ -58,7 +60,9 @@ def main() -> None:
         prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
         newest = newest_publication(corpus).as_py().replace(hour=0, minute=0, second=0, microsecond=0)
         end = newest + timedelta(days=1)
-        result = run_locally(task, workspace, end, 3, snapshot_id(corpus), "bench", cached=False)
+        arguments = window_arguments(task, workspace, end, 3, snapshot_id(corpus))
+        arguments |= {"tracking_uri": workspace.tracking_uri, "run_name": "bench"}
+        result = run_locally(retrain_pipeline(task), arguments, task.task, workspace, "bench", cached=False)
     cost = {modules: import_seconds(modules) for modules in sorted(set(IMPORTS.values()))}
     rows += [(step, seconds, min(seconds, cost[IMPORTS[step]])) for step, seconds in result.steps.items()]
     between = result.seconds - sum(result.steps.values())

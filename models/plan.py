@@ -6,7 +6,7 @@ from models.study import Variant
 
 TEMPERATURES = (0.5, 1.0, 2.0, 4.0)
 SHARES = (0.5, 0.25, 0.125)
-BASELINE, STEPS, PFD, CPFD = "baseline", "baseline, as many steps", "PFD", "CPFD"
+BASELINE, STEPS, PFD, CPFD, TEACHER = "baseline", "baseline, as many steps", "PFD", "CPFD", "teacher"
 PRIVILEGED = Variant(name=CPFD, changes={"method": "cpfd"})
 MAIN = (Variant(name=BASELINE), Variant(name=PFD, changes={"method": "pfd"}), PRIVILEGED)
 RIVALS = (
@@ -19,6 +19,7 @@ RIVALS = (
 )
 # These learn from teachers of their own.
 VANILLA_KD = Variant(name="vanilla KD", changes={"method": "kd"})
+IN_SAMPLE = Variant(name="CPFD, in-sample soft targets", changes={"method": "cpfd", "folds": 1})
 GENERALISED = Variant(name="generalised distillation", changes={"method": "generalised"})
 
 

@@ -78,7 +78,7 @@ def _run(
 ) -> tuple["RunResult", str, "Manifest"]:
     """Run a graph over a task's window and say how it goes."""
     from corpus.contract import newest_publication, read_manifest, snapshot_id
-    from pipelines.local import run_locally
+    from pipelines.local import run_locally, window_arguments
     from pipelines.runs import new_run_name
 
     corpus = workspace.corpus(task.corpus)
@@ -90,15 +90,7 @@ def _run(
     name = new_run_name(task.task, end)
     simulated = ", simulated" if manifest.simulated else ""
     out.print(f"Run {name}: the {months} months before {end:%Y-%m-%d} of the corpus {manifest.name}{simulated}")
-    arguments = {
-        "corpus": str(corpus),
-        "window_end": end.isoformat(),
-        "feature_registry": workspace.feature_registry,
-        "months": months,
-        "seed": task.seed,
-        "snapshot": snapshot_id(corpus),
-        "checkpoints": str(workspace.checkpoints),
-    }
+    arguments = window_arguments(task, workspace, end, months, snapshot_id(corpus))
     if tracked:
         arguments |= {"tracking_uri": workspace.tracking_uri, "run_name": name}
     with err.status("preparing") as status:

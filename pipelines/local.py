@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ import psutil
 
 from pipelines.signals import termination_as_interrupt
 from pipelines.state import RunState
+from pipelines.task import Task
 from pipelines.workspace import Workspace
 
 STARTED = re.compile(r"Executing task .*?'([\w-]+)'")
@@ -88,6 +90,21 @@ class StepLog(io.TextIOBase):
             if found := RAISED.match(line):
                 return found[2]
         return self.lines[-1] if self.lines else "no output"
+
+
+def window_arguments(
+    task: Task, workspace: Workspace, window_end: datetime, months: int, snapshot: str
+) -> dict[str, Any]:
+    """What every graph is told of the window and of where things are kept."""
+    return {
+        "corpus": str(workspace.corpus(task.corpus)),
+        "window_end": window_end.isoformat(),
+        "feature_registry": workspace.feature_registry,
+        "months": months,
+        "seed": task.seed,
+        "snapshot": snapshot,
+        "checkpoints": str(workspace.checkpoints),
+    }
 
 
 def run_locally(

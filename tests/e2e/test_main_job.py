@@ -16,7 +16,8 @@ import requests
 from mlflow import MlflowClient
 
 from corpus.contract import snapshot_id
-from pipelines.local import RunFailed, RunResult, run_locally
+from pipelines.local import RunFailed, RunResult, run_locally, window_arguments
+from pipelines.retrain import retrain_pipeline
 from pipelines.runs import Outcome, find_outcome
 from pipelines.workspace import Workspace, code_version
 from registry.tracking import by_alias, prepare
@@ -46,7 +47,9 @@ def lenient(task):
 def run(workspace: Workspace, task, name: str) -> tuple[RunResult, Outcome]:
     prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
     snapshot = snapshot_id(workspace.corpus(task.corpus))
-    result = run_locally(task, workspace, END, 3, snapshot, name)
+    arguments = window_arguments(task, workspace, END, 3, snapshot)
+    arguments |= {"tracking_uri": workspace.tracking_uri, "run_name": name}
+    result = run_locally(retrain_pipeline(task), arguments, task.task, workspace, name)
     return result, find_outcome(workspace, task.task, name)
 
 

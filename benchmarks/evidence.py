@@ -1,0 +1,175 @@
+"""The protocol behind EVIDENCE.md: five tasks, several seeds, the baselines a sceptic would ask for.
+
+Run with ``make evidence``. Every seed draws everything anew that chance has a hand in: folds, which training rows keep
+their label, the teacher, the students, and for a random split the rows themselves. What is finished is kept below
+``build/evidence`` under the digest of the code, so that a run that was stopped goes on.
+"""
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+
+from benchmarks.evidence_page import Data, page
+from corpus.checks import media_facts, set_aside_catalogue
+from corpus.contract import newest_publication
+from corpus.importing import import_corpus
+from corpus.latents import SimulationSettings
+from corpus.mapping import read_mapping
+from corpus.simulate import simulate
+from corpus.window import select_window, window_start
+from feature_repo.retrieval import retrieve_features
+from models.clips import probe, write_clips
+from models.plan import IN_SAMPLE, MAIN, PRIVILEGED, STEPS, TEACHER, VANILLA_KD, mappings
+from models.recipes import open_run, train_teachers
+from models.scoring import score_teachers
+from models.study import Variant, step_matched_epochs, teacher_rows, thin_labels, train_variant
+from pipelines.task import Task, load_task
+from pipelines.workspace import ROOT, code_digest
+
+ROOMS = ("corpus", "feature_repo", "models", "pipelines")
+KEPT = ROOT / "build" / "evidence"
+
+
+DATA = (
+    Data("fight", "fight_clips", "fight_clips.yaml"),
+    Data("trending_category", "yt_trending", "yt_trending.yaml", months=9, labels=0.25),
+    Data("trending_category", "yt_trending", "yt_trending.yaml", months=9),
+    Data("low_quality"),
+    Data("harmful_content"),
+    Data("topic"),
+)
+
+
+def make_corpus(data: Data, real: Path) -> Path:
+    """The corpus of a task, made once."""
+    if data.mapping is None or data.source is None:
+        corpus = KEPT / "corpora" / "simulated"
+        if not corpus.exists():
+            simulate(corpus, SimulationSettings())
+        return corpus
+    corpus = KEPT / "corpora" / data.source
+    if not corpus.exists():
+        import_corpus(read_mapping(ROOT / "examples" / data.mapping), real / data.source, corpus)
+    return corpus
+
+
+def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
+    """The task, and its sound rows as this seed draws them."""
+    task = load_task(data.task)
+    newest = newest_publication(corpus).as_py().astimezone(UTC)
+    end = datetime(newest.year, newest.month, newest.day, tzinfo=UTC) + timedelta(days=1)
+    folds = task.distillation.folds
+    rows = select_window(corpus, task.task, task.classes, window_start(end, data.months), end, task.window, folds, seed)
+    if "frames" in task.modalities:
+        rows = rows[rows.video_id.isin(sound_videos(rows, corpus))].reset_index(drop=True)
+    return task, thin_labels(rows, data.labels, folds, seed)
+
+
+def sound_videos(rows: pd.DataFrame, corpus: Path) -> list[str]:
+    """Videos that open and are not another's copy, as a run's validation would find them; found once."""
+    kept = corpus.with_suffix(".sound.parquet")
+    if not kept.exists():
+        sound, _ = set_aside_catalogue(media_facts(rows, probe, lambda _: None))
+        sound[["video_id"]].to_parquet(kept, index=False)
+    return pq.read_table(kept)["video_id"].to_pylist()
+
+
+def clips_of(corpus: Path) -> Path:
+    return corpus.with_suffix(".clips.arrow")
+
+
+def make_clips(data: Data, corpus: Path) -> None:
+    """Decode the task's videos once for all seeds; what does not decode is left out by every seed."""
+    task, rows = window_of(data, corpus, 0)
+    if "frames" in task.modalities and not clips_of(corpus).exists():
+        write_clips(zip(rows.video_id, rows.media_uri, strict=True), clips_of(corpus), task.clips)
+
+
+def students_of(data: Data, rows: pd.DataFrame, task: Task) -> list[tuple[Variant, list[Variant]]]:
+    """The students to train, by the kind of teacher they learn from."""
+    epochs = step_matched_epochs(rows, task.student)
+    steps = [] if epochs is None else [Variant(name=STEPS, epochs=epochs)]
+    groups = [(PRIVILEGED, [*MAIN, *steps, *mappings(task.student)]), (VANILLA_KD, [VANILLA_KD])]
+    return groups if data.simulated else [*groups, (IN_SAMPLE, [IN_SAMPLE])]
+
+
+def run_seed(data: Data, corpus: Path, seed: int, target: Path) -> None:
+    """Train everything of one seed and keep the scores of its judging rows in ``target``."""
+    torch.set_num_threads(1)
+    task, rows = window_of(data, corpus, seed)
+    folder = target.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    rows.to_parquet(folder / "catalogue.parquet", index=False)
+    features = folder / "privileged.parquet"
+    pq.write_table(retrieve_features(corpus, task.task, rows, str(folder / "feast" / "registry.db")), features)
+    run = open_run(folder / "catalogue.parquet", clips_of(corpus), task.student)
+    tables = []
+    for of, variants in students_of(data, rows, task):
+        own = of.settings(task.student)
+        teachers = [teacher for teacher, _ in train_teachers(run, features, own, seed).values()]
+        targets, judged = score_teachers(teachers, run, features, own)
+        pq.write_table(judged, folder / "judged.parquet")
+        name = TEACHER if of is PRIVILEGED else f"{TEACHER} of {of.name}"
+        tables.append(teacher_rows(folder / "catalogue.parquet", folder / "judged.parquet", own, seed, name))
+        tables += [train_variant(run, targets, variant, own, seed) for variant in variants]
+    partial = target.with_suffix(".partial")
+    pd.concat(tables, ignore_index=True).to_parquet(partial, index=False)
+    partial.rename(target)
+    shutil.rmtree(folder)
+
+
+def _quietly(data: Data, corpus: Path, seed: int, target: Path) -> None:
+    with target.with_suffix(".log").open("w") as log, contextlib.redirect_stdout(log):
+        run_seed(data, corpus, seed, target)
+
+
+def collect(chosen: Sequence[Data], seeds: int, real: Path) -> dict[Data, pd.DataFrame]:
+    """The scores of every task and seed: those kept, and the others made, a process a core."""
+    results = KEPT / code_digest(ROOMS)
+    results.mkdir(parents=True, exist_ok=True)
+    work = []
+    for data in chosen:
+        corpus = make_corpus(data, real)
+        make_clips(data, corpus)
+        work += [(data, corpus, seed, results / f"{data.task}-{data.labels:g}-{seed}.parquet") for seed in range(seeds)]
+    missing = [each for each in work if not each[3].exists()]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawn) as pool:
+        running = {pool.submit(_quietly, *each): each for each in missing}
+        for done, finished in enumerate(as_completed(running), start=1):
+            finished.result()
+            data, _, seed, _ = running[finished]
+            print(f"{done} of {len(missing)}: {data.name}, seed {seed}", flush=True)
+    return {
+        data: pd.concat([pd.read_parquet(each[3]) for each in work if each[0] == data], ignore_index=True)
+        for data in chosen
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--real", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the real data")
+    parser.add_argument("--output", type=Path, default=ROOT / "EVIDENCE.md")
+    arguments = parser.parse_args()
+    chosen = [data for data in DATA if data.source is None or (arguments.real / data.source).is_dir()]
+    for data in DATA:
+        if data not in chosen:
+            print(f"left out: {data.name}, as there is no {arguments.real / str(data.source)}", file=sys.stderr)
+    arguments.output.write_text(page(collect(chosen, arguments.seeds, arguments.real), arguments.seeds))
+    print(f"wrote {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""EVIDENCE.md out of the scores of the protocol."""
+
+import math
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from models.plan import BASELINE, CPFD, PFD, TEACHER
+from models.statistics import METRICS, Interval, compare, gap_closed, measure
+from pipelines.workspace import code_version
+
+NOTES = Path(__file__).with_name("evidence_notes.md")
+NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+
+
+@dataclass(frozen=True)
+class Data:
+    """A task to judge on. ``source`` is the folder of real data an import mapping reads; None is simulated.
+
+    ``labels`` is the share of the training rows that keep their label; the others count as unlabelled.
+    """
+
+    task: str
+    source: str | None = None
+    mapping: str | None = None
+    months: int = 3
+    labels: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return self.task if self.labels == 1 else f"{self.task}, labels on {self.labels:.0%}"
+
+    @property
+    def simulated(self) -> bool:
+        return self.source is None
+
+
+def page(scores: dict[Data, pd.DataFrame], seeds: int) -> str:
+    """The document: where the figures come from, a summary, a table a task, and what we make of it."""
+    measured = {data: measure(each) for data, each in scores.items()}
+    parts = [
+        "# Evidence",
+        f"Made by `make evidence` at {code_version()}, seeds 0 to {seeds - 1}; {os.cpu_count()} cores, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}.",
+        "The protocol is `benchmarks/evidence.py`. **Simulated** rows say that the machine works and nothing of real "
+        "videos. ± is the 95 % interval of the mean over seeds (Student's t); p is of the paired t-test over seeds, "
+        "not corrected for the number of comparisons; a share of the gap is (student - baseline) / (teacher - "
+        "baseline) of the means, not cut to 100 %, with the 95 % interval of resampled seeds. F1 is judged at a "
+        "threshold (or a correction of the prior) chosen on other rows. With five seeds, intervals are wide.",
+        "## CPFD in short",
+        _summary(measured),
+        *(_section(data, measured[data], scores[data]) for data in scores),
+        NOTES.read_text().strip(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(measured: dict[Data, pd.DataFrame]) -> str:
+    lines = [
+        "| task | F1 against baseline | F1 against PFD | ROC-AUC against baseline | ROC-AUC against PFD "
+        "| gap closed, F1 | gap closed, ROC-AUC |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for data, measures in measured.items():
+        against = [_difference(measures, CPFD, other, metric) for metric in METRICS[:2] for other in (BASELINE, PFD)]
+        gaps = [_gap(measures, CPFD, metric) for metric in METRICS[:2]]
+        lines.append(f"| {_title(data)} | {' | '.join(against + gaps)} |")
+    return "\n".join(lines)
+
+
+def _section(data: Data, measures: pd.DataFrame, scores: pd.DataFrame) -> str:
+    first = scores[(scores.model == BASELINE) & (scores.seed == 0)]
+    rows = int((first.split == "evaluation").sum())
+    lines = [
+        f"## {_title(data)}",
+        f"{rows} evaluation rows (seed 0).",
+        "| model | F1 | ROC-AUC | PR-AUC | F1 against baseline | gap closed, F1 | gap closed, ROC-AUC |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for model in dict.fromkeys(measures.model):
+        own = measures[measures.model == model]
+        cells = [_value(Interval.of(own[metric].to_numpy())) for metric in METRICS]
+        cells.append("" if model == BASELINE else _difference(measures, model, BASELINE, "f1"))
+        judged = model != BASELINE and not model.startswith(TEACHER)
+        cells += [_gap(measures, model, metric) if judged else "" for metric in METRICS[:2]]
+        lines.append(f"| {model} | {' | '.join(cells)} |")
+    return "\n".join([lines[0], "", lines[1], "", *lines[2:]])
+
+
+def _title(data: Data) -> str:
+    return f"{data.name} (**simulated**)" if data.simulated else f"{data.name} (real)"
+
+
+def _value(value: Interval) -> str:
+    return f"{value.mean:.4f}" + ("" if math.isnan(value.half) else f" ± {value.half:.4f}")
+
+
+def _difference(measures: pd.DataFrame, model: str, against: str, metric: str) -> str:
+    found = compare(measures, model, against, metric)
+    over = found.over_seeds
+    spread = "" if math.isnan(over.half) else f" ± {over.half:.4f}"
+    return f"{over.mean:+.4f}{spread}" + ("" if math.isnan(found.p_value) else f" (p {found.p_value:.2g})")
+
+
+def _gap(measures: pd.DataFrame, model: str, metric: str) -> str:
+    found = gap_closed(measures, model, metric)
+    if found.share is None or found.interval is None:
+        return "no gap"
+    return f"{found.share:.0%} ({found.interval[0]:.0%} to {found.interval[1]:.0%})"

@@ -130,7 +130,7 @@ def gap_closed(measures: pd.DataFrame, model: str, metric: str, baseline: str = 
     gaps = gap[draws].mean(1)
     shares = won[draws].mean(1)[gaps > 0] / gaps[gaps > 0]
     low, high = np.quantile(shares, [0.025, 0.975])
-    each = np.clip(won / np.where(gap >= SMALLEST_GAP, gap, np.nan), 0, 1)
+    each = np.clip(won / np.where(gap > 0, gap, np.nan), 0, 1)
     return GapClosed(float(won.mean() / gap.mean()), (float(low), float(high)), float(np.nanmean(each)))
 
 

@@ -14,8 +14,9 @@ from typing import Literal
 import torch.distributed as dist
 from pydantic import BaseModel
 
+from models.checkpoints import save_start, start_digest
 from models.devices import process_group, rank
-from models.recipes import open_run, save_network, train_baseline, train_student, train_teachers
+from models.recipes import open_run, pretrain, save_network, train_baseline, train_student, train_teachers
 from models.resuming import Keeper
 from models.settings import StudentSettings
 from models.soft_targets import SoftTargets
@@ -29,7 +30,7 @@ class Job(BaseModel, frozen=True, extra="forbid"):
     training is kept, under a name made of everything that it is a function of: the same job goes on from it.
     """
 
-    recipe: Literal["baseline", "teachers", "student"]
+    recipe: Literal["baseline", "teachers", "student", "pretraining"]
     catalogue: Path
     clips: Path
     student: StudentSettings
@@ -44,6 +45,8 @@ class Job(BaseModel, frozen=True, extra="forbid"):
         digest = hashlib.sha256(f"{self.recipe} {self.seed} {self.student.model_dump_json()}".encode())
         for path in (self.catalogue, self.privileged, self.soft_targets):
             digest.update(path.read_bytes() if path is not None else b"-")
+        if self.student.network.start is not None:
+            digest.update(start_digest(Path(self.student.network.start)).encode())
         for path in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(path.read_bytes())
         return f"{self.recipe}-{digest.hexdigest()[:16]}"
@@ -72,6 +75,10 @@ def _run(job: Job) -> None:
         if job.recipe == "baseline":
             model, history = train_baseline(data, job.student, job.seed, keeper)
             save_network(model, data.tokenizer, history, job.output)
+        elif job.recipe == "pretraining":
+            start, _ = pretrain(data, job.student, job.seed, keeper)
+            if rank() == 0:
+                save_start(start, data.tokenizer, job.output)
         elif job.recipe == "teachers":
             teachers = train_teachers(data, _given(job.privileged), job.student, job.seed, keeper)
             for name, (teacher, history) in teachers.items():

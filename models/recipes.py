@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
+from models.checkpoints import open_start, start_from
 from models.dataset import Videos, dense_matrix, open_clips, prepare_videos, read_catalogue
 from models.devices import rank, seed_everything
 from models.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.distillation import METHODS, TeacherInput, alpha_tensor, sample_alphas, student_loss
 from models.losses import Batch, Losses, supervised_loss
+from models.pretraining import XVLMForPretraining
 from models.resuming import History, Keeper
 from models.settings import DistillationSettings, StudentSettings, TrainingSettings
 from models.soft_targets import SoftTargets
@@ -50,17 +52,31 @@ def open_run(catalogue: Path, clips: Path, settings: StudentSettings) -> RunData
 
 
 def run_tokenizer(frame: pd.DataFrame, settings: StudentSettings) -> PreTrainedTokenizerFast:
-    """The tokenizer that the settings name, or one learned from the training and unlabelled rows."""
+    """The tokenizer that the settings name, that of the start weights, or one learned from the rows of LEARNING."""
     if settings.text.tokenizer is not None:
         return load_tokenizer(settings.text.tokenizer)
+    if settings.network.start is not None:
+        return load_tokenizer(settings.network.start)
     known = frame[frame.split.isin(LEARNING)]
     return learn_tokenizer([*known.title, *known.overlay_text], settings.text)
 
 
 def new_student(data: RunData, settings: StudentSettings, seed: int) -> XVLMForClassification:
     """An X-VLM whose start weights depend on settings and seed alone: baseline and student start alike."""
+    return _new_network(XVLMForClassification, XVLMConfig, data, settings, seed)
+
+
+def _new_network(network: Any, config: Any, data: RunData, settings: StudentSettings, seed: int, **kwargs: Any) -> Any:
+    """A network with the seed's weights, over which go those of the start that the settings name."""
     seed_everything(seed)
-    return XVLMForClassification(XVLMConfig.from_settings(settings, data.tokenizer))
+    if settings.network.start is None:
+        return network(config.from_settings(settings, data.tokenizer, **kwargs))
+    start, state = open_start(Path(settings.network.start))
+    model = network(config.from_settings(settings, data.tokenizer, start, **kwargs))
+    report = start_from(model, state)
+    _say(f"starts from {settings.network.start}: {report.describe()}")
+    model.started_parts = frozenset(report.loaded)
+    return model
 
 
 def _class_weights(videos: Videos, settings: StudentSettings) -> Tensor | None:
@@ -148,13 +164,12 @@ def new_teacher(
     """A teacher's network before its training, by what it sees."""
     if sees == "raw":
         return new_student(data, settings, seed)
-    seed_everything(seed)
-    config = DFXVLMConfig.from_settings(
-        settings, data.tokenizer, dense_features=dense_features, dense_widths=list(settings.network.dense_widths),
+    return _new_network(
+        DFXVLMForClassification, DFXVLMConfig, data, settings, seed,
+        dense_features=dense_features, dense_widths=list(settings.network.dense_widths),
         dense_dropout=settings.network.dropout, dense_absence=settings.distillation.dense_dropout,
         reads_raw=sees == "raw and dense",
     )  # fmt: skip
-    return DFXVLMForClassification(config)
 
 
 def _with_dense(data: RunData, videos: Videos, split: str) -> Videos:
@@ -199,6 +214,19 @@ def train_student(
     save_network(model, data.tokenizer, history, folder)
     if rank() == 0:
         (folder / "distillation.json").write_text(json.dumps(constants, indent=1))
+
+
+def pretrain(
+    data: RunData, settings: StudentSettings, seed: int, keeper: Keeper | None = None
+) -> tuple[XVLMForPretraining, History]:
+    """X-VLM on all rows of LEARNING without their labels, from the settings' own start if they name one."""
+    seed_everything(seed)
+    start, state = (None, {}) if settings.network.start is None else open_start(Path(settings.network.start))
+    config = XVLMConfig.from_settings(settings, data.tokenizer, start)
+    model = XVLMForPretraining.for_tokenizer(config, data.tokenizer)
+    if start is not None:
+        _say(f"goes on from {settings.network.start}: {start_from(model, state).describe()}")
+    return model, fit(model, data.rows(*LEARNING), lambda losses, _: losses, settings.training, seed, keeper=keeper)
 
 
 def save_network(model: Any, tokenizer: PreTrainedTokenizerFast, history: History, folder: Path) -> None:

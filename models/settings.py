@@ -9,7 +9,7 @@ MODALITIES: tuple[Modality, ...] = ("frames", "title", "overlay_text")
 
 
 START_SIZES = {
-    "vision", "text", "patch_size", "window_size", "vision_width", "vision_depths", "vision_heads",
+    "vision", "text", "patch_size", "vision_width", "vision_depths", "vision_heads",
     "text_width", "text_heads", "text_layers", "cross_layers",
 }  # fmt: skip
 

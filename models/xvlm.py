@@ -11,7 +11,7 @@ from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 
 from models.cross_modal import CrossModalEncoder
 from models.settings import MODALITIES, NetworkSettings, StudentSettings
-from models.text import text_length
+from models.text import TextError, text_length
 from models.vision import vision_tower
 
 # X-VLM normalises with CLIP's statistics, also in front of Swin (METHODS 2.6).
@@ -25,7 +25,7 @@ class XVLMConfig(PreTrainedConfig):
     ``vision`` names a tower and ``text`` an encoder, each with the arguments of its transformers config; the
     first ``fusion_layer`` layers of ``text`` read text alone, the others also attend to the frames. Without
     ``frames`` among the ``modalities`` there is no vision tower. ``clips`` and ``texts`` are the ClipSettings
-    and TextSettings that the weights were trained with.
+    and TextSettings that the weights were trained with; ``projection`` is the width of contrastive features.
     """
 
     model_type = "cpfd-xvlm"
@@ -38,6 +38,7 @@ class XVLMConfig(PreTrainedConfig):
         modalities: list[str] | None = None,
         clips: dict[str, Any] | None = None,
         texts: dict[str, Any] | None = None,
+        projection: int = 256,
         **kwargs: Any,
     ) -> None:
         self.vision = vision or {}
@@ -46,17 +47,24 @@ class XVLMConfig(PreTrainedConfig):
         self.modalities = list(MODALITIES) if modalities is None else modalities
         self.clips = clips or {}
         self.texts = texts or {}
+        self.projection = projection
         super().__init__(**kwargs)
 
     @classmethod
     def from_settings(
-        cls, settings: StudentSettings, tokenizer: PreTrainedTokenizerFast, **kwargs: Any
+        cls,
+        settings: StudentSettings,
+        tokenizer: PreTrainedTokenizerFast,
+        start: "XVLMConfig | None" = None,
+        **kwargs: Any,
     ) -> "XVLMConfig":
-        """The config of one task, whose texts ``tokenizer`` reads."""
+        """The config of one task, whose texts ``tokenizer`` reads; its sizes are those of ``start``, if given."""
+        vision = _vision_arguments(settings) if start is None else _started_vision(settings, start)
         return cls(
-            vision=_vision_arguments(settings) if "frames" in settings.modalities else {},
-            text=_text_arguments(settings, tokenizer),
-            fusion_layer=settings.network.text_layers,
+            vision=vision if "frames" in settings.modalities else {},
+            text=_text_arguments(settings, tokenizer) if start is None else _started_text(settings, tokenizer, start),
+            fusion_layer=settings.network.text_layers if start is None else start.fusion_layer,
+            projection=256 if start is None else start.projection,
             modalities=list(settings.modalities),
             clips=settings.clips.model_dump(),
             texts=settings.text.model_dump(),
@@ -108,6 +116,26 @@ def _text_arguments(settings: StudentSettings, tokenizer: PreTrainedTokenizerFas
         "hidden_dropout_prob": net.dropout,
         "attention_probs_dropout_prob": 0.0,  # with dropout, fused attention falls back to the slow way on a CPU
     }
+
+
+def _started_vision(settings: StudentSettings, start: XVLMConfig) -> dict[str, Any]:
+    """The start's tower at the task's image size, and at its window size if the task names one."""
+    given = {"image_size": settings.clips.image_size}
+    if "window_size" in settings.network.model_fields_set:
+        given["window_size"] = settings.network.window_size
+    return {**start.vision, **given}
+
+
+def _started_text(settings: StudentSettings, tokenizer: PreTrainedTokenizerFast, start: XVLMConfig) -> dict[str, Any]:
+    """The start's encoder with the task's dropout. Raises TextError if it has too few positions for the texts."""
+    offset = start.text["pad_token_id"] + 1 if start.text["encoder"] == "roberta" else 0
+    needed = text_length(settings.text, settings.modalities) + offset
+    if needed > start.text["max_position_embeddings"]:
+        raise TextError(
+            f"the texts need {needed} positions and the start weights have {start.text['max_position_embeddings']}: "
+            "lower text.title_tokens or text.overlay_tokens"
+        )
+    return {**start.text, "vocab_size": len(tokenizer), "hidden_dropout_prob": settings.network.dropout}
 
 
 class XVLMPreTrainedModel(PreTrainedModel):

@@ -83,7 +83,7 @@ def parse(request: dict[str, Any], modalities: Sequence[str] = MODALITIES) -> Ra
             raise RequestError(f"this student reads frames, and no video was sent: {SEND}")
         video = to_bytes(fields["video"])
     elif not set(fields) & set(modalities):
-        raise RequestError(f"nothing was sent that this student reads: send {' and '.join(modalities)}")
+        raise RequestError(f"nothing was sent that this student reads: send {' or '.join(modalities)}")
     return RawInput(video, _text(fields, "title"), _text(fields, "overlay_text"))
 
 

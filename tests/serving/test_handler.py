@@ -67,7 +67,7 @@ def test_a_student_of_texts_needs_no_video(request_):
 
 @pytest.mark.parametrize("request_", [{"video": VIDEO}, {"body": bytearray(VIDEO)}, {"body": {}}, {}, {"body": None}])
 def test_a_student_of_texts_is_asked_with_a_text(request_):
-    with pytest.raises(RequestError, match="nothing was sent that this student reads: send title and overlay_text"):
+    with pytest.raises(RequestError, match="nothing was sent that this student reads: send title or overlay_text"):
         parse(request_, TEXTS)
 
 

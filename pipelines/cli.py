@@ -12,8 +12,10 @@ from rich.table import Table
 from pipelines.console import (
     ablate_task,
     ask_server,
+    convert_checkpoint,
     err,
     out,
+    pretrain_task,
     print_reply,
     promote_task,
     run_task,
@@ -169,6 +171,33 @@ def ablate(
     from pipelines.task import load_task
 
     ablate_task(_workspace(workspace), load_task(task), end, months, seeds, cached=not fresh)
+
+
+@app.command()
+def pretrain(
+    task: TaskArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the weights.")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the task's.")] = None,
+    end: EndOption = None,
+    months: Annotated[int, typer.Option(min=1, max=120, help="Length of the window.")] = 3,
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Continue pre-training on a window's videos, without labels: weights for a task's network.start."""
+    from pipelines.task import load_task
+
+    pretrain_task(_workspace(workspace), load_task(task), end, months, epochs, output)
+
+
+@app.command()
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="An official X-VLM checkpoint (.th, .pth).")],
+    vision_config: Annotated[Path, typer.Option(help="Its vision config, JSON.")],
+    text_config: Annotated[Path, typer.Option(help="Its text config, JSON.")],
+    tokenizer: Annotated[str, typer.Option(help="Its tokenizer: a name on the hub or a folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the weights.")],
+) -> None:
+    """Convert official X-VLM weights, without running what the file holds: weights for a task's network.start."""
+    convert_checkpoint(checkpoint, vision_config, text_config, tokenizer, output)
 
 
 @app.command("compile")

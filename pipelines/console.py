@@ -67,6 +67,31 @@ def ablate_task(
     out.print(f"Report: {report}")
 
 
+def pretrain_task(
+    workspace: "Workspace", task: "Task", end: datetime | None, months: int, epochs: int | None, output: "Path"
+) -> None:
+    from pipelines.pretrain import pretrain_pipeline
+    from pipelines.runs import keep_start
+
+    if output.exists():
+        raise ValueError(f"{output} is there already: name another folder with --output")
+    if epochs is not None:
+        task = task.model_copy(update={"training": task.training.model_copy(update={"epochs": epochs})})
+    result, _, _ = _run(workspace, task, pretrain_pipeline(task), end, months, cached=True, tracked=False)
+    keep_start(result.folder, output)
+    out.print(f"Weights to start from are in {output}; a task file names them as network.start")
+
+
+def convert_checkpoint(
+    checkpoint: "Path", vision_config: "Path", text_config: "Path", tokenizer: str, output: "Path"
+) -> None:
+    from models.official import convert_official
+
+    report, dropped = convert_official(checkpoint, vision_config, text_config, tokenizer, output)
+    out.print(f"{report.describe()}; {len(dropped)} dropped, as they are computed or of other tasks", markup=False)
+    out.print(f"Weights to start from are in {output}; a task file names them as network.start")
+
+
 def _run(
     workspace: "Workspace",
     task: "Task",

@@ -1,5 +1,6 @@
 """What runs and models there are, read from MLflow."""
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,15 @@ def find_study(folder: Path) -> tuple[Path, pd.DataFrame]:
     page = folder / "study.html"
     page.write_bytes(report.read_bytes())
     return page, pq.read_table(measures).to_pandas()
+
+
+def keep_start(folder: Path, target: Path) -> None:
+    """Copy the weights that a finished pre-training left to ``target``, whole or not at all."""
+    (start,) = folder.glob("**/pretrain/start")
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(start, partial)
+    partial.rename(target)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""The graph of a pre-training: the window's rows as a run would take them, and weights to start from."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kfp import dsl
+
+from components.pretrain import pretrain
+from pipelines.prepare import on_gpu, prepare
+from pipelines.task import Task
+
+
+def pretrain_pipeline(task: Task) -> Callable[..., Any]:
+    """Pre-training on the videos of a task's window that no judge will see, with the task's network and schedule."""
+
+    @dsl.pipeline(name=f"cpfd-pretrain-{task.task.replace('_', '-')}", description=f"Pre-training: {task.description}")
+    def pretraining(
+        corpus: str,
+        window_end: str,
+        feature_registry: str,
+        months: int = 3,
+        seed: int = task.seed,
+        snapshot: str = "",
+        checkpoints: str = "",
+    ) -> None:
+        prepared = prepare(task, corpus, window_end, months, seed, snapshot, feature_registry)
+        trained = pretrain(**prepared.rows, seed=seed, checkpoints=checkpoints)
+        on_gpu(trained)
+        trained.set_caching_options(False)  # its folder is looked for in the run's
+
+    return pretraining

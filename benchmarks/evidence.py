@@ -30,7 +30,7 @@ from corpus.simulate import simulate
 from corpus.window import select_window, window_start
 from feature_repo.retrieval import retrieve_features
 from models.clips import probe, write_clips
-from models.plan import IN_SAMPLE, MAIN, PRIVILEGED, STEPS, TEACHER, VANILLA_KD, mappings
+from models.plan import IN_SAMPLE, MAIN, PRIVILEGED, STEPS, TEACHER, VANILLA_KD
 from models.recipes import open_run, train_teachers
 from models.scoring import score_teachers
 from models.study import Variant, step_matched_epochs, teacher_rows, thin_labels, train_variant
@@ -56,7 +56,7 @@ def make_corpus(data: Data, real: Path) -> Path:
     if data.mapping is None or data.source is None:
         corpus = KEPT / "corpora" / "simulated"
         if not corpus.exists():
-            simulate(corpus, SimulationSettings())
+            simulate(corpus, SimulationSettings(videos=3_000))
         return corpus
     corpus = KEPT / "corpora" / data.source
     if not corpus.exists():
@@ -100,7 +100,7 @@ def students_of(data: Data, rows: pd.DataFrame, task: Task) -> list[tuple[Varian
     """The students to train, by the kind of teacher they learn from."""
     epochs = step_matched_epochs(rows, task.student)
     steps = [] if epochs is None else [Variant(name=STEPS, epochs=epochs)]
-    groups = [(PRIVILEGED, [*MAIN, *steps, *mappings(task.student)]), (VANILLA_KD, [VANILLA_KD])]
+    groups = [(PRIVILEGED, [*MAIN, *steps]), (VANILLA_KD, [VANILLA_KD])]
     return groups if data.simulated else [*groups, (IN_SAMPLE, [IN_SAMPLE])]
 
 

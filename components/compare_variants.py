@@ -10,6 +10,7 @@ def compare_variants(
     facts: Input[Artifact],
     soft_targets: Input[Dataset],
     cost: Input[Artifact],
+    retrieval_milliseconds: float,
     settings: str,
     code_version: str,
     scores: Input[Dataset],
@@ -36,7 +37,7 @@ def compare_variants(
         facts={**json.loads(Path(facts.path).read_text()), "code_version": code_version},
         settings=json.loads(settings),
         targets=SoftTargets.read(Path(soft_targets.path)),
-        cost=json.loads(Path(cost.path).read_text()),
+        cost={**json.loads(Path(cost.path).read_text()), "dense_features_milliseconds": retrieval_milliseconds},
         scores=pd.concat([pd.read_parquet(scores.path), *own], ignore_index=True),
         by_share={
             0.5: pd.read_parquet(scores_of_half.path),

@@ -11,7 +11,8 @@ def decode_clips(
 ) -> None:
     """Videos that open but do not decode are set aside; more of them than the limit stop the run.
 
-    Where frames are not among the modalities nothing is decoded, and ``clips`` is empty.
+    Clips that are not stored (``clips.stored``) are decoded by the trainings instead. Where frames are not among
+    the modalities nothing is decoded, and ``clips`` is empty.
     """
     from pathlib import Path
 
@@ -22,12 +23,17 @@ def decode_clips(
     from corpus.settings import ValidationSettings
     from models.clips import write_clips
     from models.settings import StudentSettings
+    from models.streaming import write_sources
 
     settings = StudentSettings.model_validate_json(student)
     limit = ValidationSettings.model_validate_json(validation).faulty_share
     rows = pd.read_parquet(catalogue.path, columns=["video_id", "media_uri"])
     videos = zip(rows.video_id, rows.media_uri, strict=True) if "frames" in settings.modalities else ()
-    faults = write_clips(videos, Path(clips.path), settings.clips, counter("decoded", len(rows)))
+    faults: list[tuple[str, str]] = []
+    if settings.clips.stored:
+        faults = write_clips(videos, Path(clips.path), settings.clips, counter("decoded", len(rows)))
+    else:
+        write_sources(videos, Path(clips.path), settings.clips)
     aside = pd.DataFrame(faults, columns=["video_id", "reason"], dtype="string")
     write_set_aside(aside, Path(set_aside.path), len(rows))
     require_few_faults(aside, len(rows), limit)

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import pickle
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -145,7 +145,7 @@ def read_official(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"there is no checkpoint at {path}")
     try:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except UnpicklingError as error:
         raise CheckpointError(
             f"{path} holds code or objects besides tensors, which is refused (nothing of it was run)"
         ) from error

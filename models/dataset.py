@@ -14,8 +14,10 @@ from transformers import PreTrainedTokenizerFast
 from models.clips import ClipStore
 from models.losses import Batch
 from models.settings import StudentSettings
+from models.streaming import ClipStream
 from models.text import encode
 
+Clips = ClipStore | ClipStream
 RAW_COLUMNS = ["video_id", "title", "overlay_text", "label", "split", "fold"]
 
 
@@ -28,7 +30,7 @@ class Videos:
     """
 
     video_ids: list[str]
-    clips: ClipStore | None
+    clips: Clips | None
     tokens: tuple[Tensor, Tensor]
     labels: Tensor
     extras: Mapping[str, Tensor]
@@ -64,12 +66,14 @@ class Videos:
         return batch
 
 
-def open_clips(path: Path, settings: StudentSettings) -> ClipStore | None:
+def open_clips(path: Path, settings: StudentSettings) -> Clips | None:
     """The clips, if frames are among the modalities."""
-    return ClipStore(path) if "frames" in settings.modalities else None
+    if "frames" not in settings.modalities:
+        return None
+    return ClipStore(path) if settings.clips.stored else ClipStream(path)
 
 
-def read_catalogue(catalogue: Path, clips: ClipStore | None) -> pd.DataFrame:
+def read_catalogue(catalogue: Path, clips: Clips | None) -> pd.DataFrame:
     """The raw columns of the catalogue's videos; if there are clips, of those that have one."""
     frame = pq.read_table(catalogue, columns=RAW_COLUMNS).to_pandas()
     return frame if clips is None else frame[frame.video_id.map(clips.__contains__)].reset_index(drop=True)
@@ -77,7 +81,7 @@ def read_catalogue(catalogue: Path, clips: ClipStore | None) -> pd.DataFrame:
 
 def prepare_videos(
     frame: pd.DataFrame,
-    clips: ClipStore | None,
+    clips: Clips | None,
     tokenizer: PreTrainedTokenizerFast,
     settings: StudentSettings,
 ) -> Videos:

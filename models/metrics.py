@@ -7,7 +7,8 @@ RESAMPLES = 1_000
 # Where a class is decided on. Of two classes, the least score of the second; of more, a factor for each class's
 # score, the largest product of which wins.
 Threshold = float | tuple[float, ...]
-CORRECTIONS = np.linspace(0, 1, 11)
+FACTORS = sorted(np.geomspace(0.2, 5.0, 21), key=lambda factor: abs(np.log(factor)))
+ROUNDS = 3
 
 
 def choose_threshold(probabilities: np.ndarray, labels: np.ndarray) -> Threshold:
@@ -18,17 +19,29 @@ def choose_threshold(probabilities: np.ndarray, labels: np.ndarray) -> Threshold
 
 
 def best_factors(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
-    """Factors a class with the highest macro-F1 of those that undo a share of the prior: prior ** -share.
+    """Factors a class with the highest macro-F1, class by class in three rounds; of equals the nearest to 1.
 
     The largest score wins most rows of a rare class for a frequent one, which macro-F1 counts as a full class
-    lost. One share for all classes, as factors chosen freely fit the threshold rows and not the others. Of equal
-    shares the smallest is taken.
+    lost: a factor corrects the prior that the scores carry.
     """
-    counts = np.bincount(labels, minlength=probabilities.shape[1])
-    prior = np.maximum(counts, 1) / counts.sum()
-    tried = [tuple(float(factor) for factor in prior**-share) for share in CORRECTIONS]
-    scores = [f1(labels, decide(probabilities, factors), len(prior)) for factors in tried]
-    return tried[int(np.argmax(scores))]
+    factors = np.ones(probabilities.shape[1])
+    for _ in range(ROUNDS):
+        for column in range(len(factors)):
+            best = -1.0
+            scaled = probabilities * factors
+            for factor in FACTORS:
+                scaled[:, column] = probabilities[:, column] * factor
+                value = _macro_f1(labels, scaled.argmax(1), len(factors))
+                if value > best + 1e-12:
+                    best, factors[column] = value, factor
+    return tuple(float(factor) for factor in factors)
+
+
+def _macro_f1(labels: np.ndarray, decided: np.ndarray, classes: int) -> float:
+    """``f1`` of more than two classes, from counts: hundreds of times faster, for the search above."""
+    counts = np.bincount(labels * classes + decided, minlength=classes**2).reshape(classes, classes)
+    total = counts.sum(0) + counts.sum(1)
+    return float(np.mean(np.divide(2 * counts.diagonal(), total, out=np.zeros(classes), where=total > 0)))
 
 
 def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:

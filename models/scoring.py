@@ -41,7 +41,8 @@ def score_teachers(
     """
     dense, _ = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
-    logits = np.stack([predict_logits(teacher, videos, settings.training.batch_size) for teacher in teachers])
+    training = settings.training
+    logits = np.stack([predict_logits(teacher, videos, training.batch_size, training.workers) for teacher in teachers])
     folds = settings.distillation.folds
     scores = torch.from_numpy(logits).log_softmax(dim=2).unflatten(0, (folds, -1))
     by_fold = _mean_probability(scores, 1)
@@ -84,7 +85,7 @@ def score_judging_rows(
     catalogue: Path, clips: Path, networks: dict[str, Path], teacher_scores: Path, settings: StudentSettings
 ) -> Judged:
     """Score the saved networks on threshold and evaluation rows; the teacher's scores are read, not made."""
-    store = open_clips(clips, settings)
+    store, training = open_clips(clips, settings), settings.training
     frame = read_catalogue(catalogue, store)
     frame = frame[frame.split.isin(JUDGING)].reset_index(drop=True)
     probabilities = {}
@@ -92,7 +93,7 @@ def score_judging_rows(
         model = XVLMForClassification.from_pretrained(folder)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
         videos = prepare_videos(frame, store, tokenizer, settings)
-        probabilities[name] = softmax(predict_logits(model, videos, settings.training.batch_size))
+        probabilities[name] = softmax(predict_logits(model, videos, training.batch_size, training.workers))
     teacher = pq.read_table(teacher_scores).to_pandas().set_index("video_id").logits.reindex(frame.video_id)
     probabilities["teacher"] = softmax(np.stack(teacher.to_numpy()))
     evaluation = (frame.split == "evaluation").to_numpy()

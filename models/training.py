@@ -203,7 +203,9 @@ class _Trainer:
     def _validate(self) -> float:
         """The label loss on the threshold rows; keeps the weights of the best epoch."""
         assert self.validation is not None  # noqa: S101 - the caller asks only then
-        logits = torch.from_numpy(predict_logits(self.model, self.validation, self.settings.batch_size))
+        logits = torch.from_numpy(
+            predict_logits(self.model, self.validation, self.settings.batch_size, self.settings.workers)
+        )
         self.model.train()
         loss = float(label_loss(logits, self.validation.labels).mean())
         progress = self.state.progress
@@ -242,12 +244,12 @@ def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict[
 
 
 @torch.inference_mode()
-def predict_logits(model: nn.Module, videos: Videos, batch_size: int) -> np.ndarray:
+def predict_logits(model: nn.Module, videos: Videos, batch_size: int, workers: int = 0) -> np.ndarray:
     """Logits (N, C) of ``videos`` in their order, in evaluation mode; processes share the work and all get all."""
     target = device()
     model.to(target).eval()
     size = -(-len(videos) // world())
     own = torch.arange(rank() * size, (rank() + 1) * size).clamp(max=len(videos) - 1)
-    loader = Loader(videos, own.split(batch_size), 0, target)
+    loader = Loader(videos, own.split(batch_size), workers, target)
     logits = torch.cat([forward(model, batch).float().cpu() for _, batch in loader])
     return torch.cat(gathered(logits))[: len(videos)].numpy()

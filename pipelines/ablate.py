@@ -61,13 +61,12 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
             return group(PRIVILEGED, MAIN, {**prepared.rows, "catalogue": thinned.outputs["thinned"]})[2]
 
         teacher, soft_targets, scores = group(PRIVILEGED, full_study(task.student), prepared.rows)
-        cost = measure_cost(
-            **prepared.rows, corpus=corpus, task=task.task, feature_registry=feature_registry, teacher=teacher
-        )
+        cost = measure_cost(**prepared.rows, teacher=teacher)
         compared = compare_variants(
             facts=prepared.facts,
             soft_targets=soft_targets,
             cost=cost.outputs["cost"],
+            retrieval_milliseconds=prepared.retrieval_milliseconds,
             settings=settings,
             code_version=version_of_code,
             scores=scores,
@@ -77,7 +76,7 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
             scores_of_quarter=with_labels(0.25),
             scores_of_eighth=with_labels(0.125),
         )
-        repeated_when_changed("models", "feature_repo", steps=(cost,))
+        repeated_when_changed("models", steps=(cost,))
         compared.set_caching_options(False)  # it takes seconds, and its page is looked for in the run's folder
 
     return ablate

@@ -23,6 +23,7 @@ class Prepared:
 
     rows: dict[str, Any]
     privileged: Any
+    retrieval_milliseconds: Any
     facts: Any
     set_aside: Any
     undecodable: Any
@@ -64,6 +65,7 @@ def prepare(
     return Prepared(
         rows={"catalogue": catalogue, "clips": decoded.outputs["clips"], "student": student},
         privileged=privileged,
+        retrieval_milliseconds=features.outputs["milliseconds"],
         facts=window.outputs["facts"],
         set_aside=checked.outputs["set_aside"],
         undecodable=decoded.outputs["set_aside"],

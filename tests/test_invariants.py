@@ -221,12 +221,15 @@ def test_7_nothing_is_loaded_or_saved_by_a_way_that_runs_code():
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
+                named = {alias.name for alias in node.names}
+                names = [node.module or ""] if named != {"UnpicklingError"} else []  # an exception runs nothing
             assert not forbidden & {name.split(".")[0] for name in names}, path
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
+                if called == "torch.load":  # reads tensors and refuses objects
+                    assert "weights_only=True" in {ast.unparse(each) for each in node.keywords}, path
+                    continue
                 assert called not in {
-                    "torch.load",
                     "torch.save",
                     "np.load",
                     "pd.read_pickle",

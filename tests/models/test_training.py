@@ -9,7 +9,8 @@ import torch
 from models.loading import Loader
 from models.losses import label_loss, supervised_loss
 from models.memory import checkpoint_activations
-from models.recipes import new_student, train_baseline
+from models.recipes import new_student, open_run, train_baseline
+from models.streaming import ClipStream, write_sources
 from models.training import TrainingError, fit, inverse_frequency, parameter_groups, predict_logits
 
 
@@ -191,3 +192,28 @@ def test_what_pre_training_did_not_bring_learns_faster(run_data, student_setting
         rates |= {id(parameter): group["lr"] for parameter in group["params"]}
     assert len(rates) == len(list(model.parameters()))
     assert rates[id(model.head[0].weight)] == 2 * rates[id(model.xvlm.encoder.embeddings.word_embeddings.weight)]
+
+
+def test_clips_that_are_not_stored_are_decoded_ahead_to_the_same_curve(
+    artifacts, catalogue, run_data, student_settings, tmp_path, capfd
+):
+    """Real files, two worker processes; the first video is broken and said to be."""
+    training = student_settings.training.model_copy(update={"workers": 2, "epochs": 1, "batch_size": 8})
+    clips = student_settings.clips.model_copy(update={"stored": False})
+    settings = student_settings.model_copy(update={"clips": clips, "training": training})
+    sources = list(zip(catalogue.video_id, catalogue.media_uri, strict=True))
+    write_sources(sources, tmp_path / "sources.arrow", clips)
+    streamed = open_run(artifacts / "catalogue.parquet", tmp_path / "sources.arrow", settings)
+    known = [video_id for video_id in streamed.videos.video_ids if video_id in run_data.videos.clips][:6]
+    np.testing.assert_array_equal(streamed.videos.clips.frames(known), run_data.videos.clips.frames(known))
+    curves = []
+    for data, own in ((run_data, student_settings), (streamed, settings)):
+        rows = data.rows("train").select(np.arange(24))
+        stored = own.model_copy(update={"training": training.model_copy(update={"workers": own.training.workers})})
+        curves.append(fit(new_student(data, stored, 0), rows, supervised, stored.training, 0, print))
+    assert curves[0] == curves[1]
+    assert "waited for data" in capfd.readouterr().out
+    (tmp_path / "cut.mp4").write_bytes(b"no video")
+    write_sources([("broken", str(tmp_path / "cut.mp4"))], tmp_path / "broken.arrow", clips)
+    assert not ClipStream(tmp_path / "broken.arrow").frames(["broken"]).any()
+    assert "broken is read as black frames: " in capfd.readouterr().out

@@ -44,7 +44,6 @@ KEPT = ROOT / "build" / "evidence"
 DATA = (
     Data("fight", "fight_clips", "fight_clips.yaml"),
     Data("trending_category", "yt_trending", "yt_trending.yaml", months=9, labels=0.25),
-    Data("trending_category", "yt_trending", "yt_trending.yaml", months=9),
     Data("low_quality"),
     Data("harmful_content"),
     Data("topic"),
@@ -56,7 +55,7 @@ def make_corpus(data: Data, real: Path) -> Path:
     if data.mapping is None or data.source is None:
         corpus = KEPT / "corpora" / "simulated"
         if not corpus.exists():
-            simulate(corpus, SimulationSettings(videos=3_000))
+            simulate(corpus, SimulationSettings(videos=2_000))
         return corpus
     corpus = KEPT / "corpora" / data.source
     if not corpus.exists():

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast lint format bench lock clean
+.PHONY: demo test test-fast lint format bench bench-epoch evidence lock clean
 
 demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
 	$(BIN)/cpfd demo
@@ -26,6 +26,12 @@ format: $(READY)
 
 bench: $(READY)  ## seconds a stage of a fresh run, and the share of time outside real work
 	$(BIN)/python -m benchmarks.stages
+
+bench-epoch: $(READY)  ## a student's epoch against the official way of computing it
+	$(BIN)/python -m benchmarks.epoch
+
+evidence: $(READY)  ## EVIDENCE.md anew: five tasks, five seeds; about an hour on two cores
+	$(BIN)/python -m benchmarks.evidence
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -105,6 +105,8 @@ def start_from(model: nn.Module, state: dict[str, Tensor]) -> LoadReport:
             the model's. Parts of the task's own (head, dense branch) may be missing and are reported.
     """
     own = model.state_dict()
+    foreign = _foreign_head(own, state)
+    state = {name: values for name, values in state.items() if name not in foreign}
     missing = tuple(name for name in own if name not in state)
     needed = [name for name in missing if not name.startswith(NEW_PARTS)]
     if needed:
@@ -117,8 +119,14 @@ def start_from(model: nn.Module, state: dict[str, Tensor]) -> LoadReport:
                 chosen[name] = _resized(name, state[name], target)
                 resized.append(name)
     model.load_state_dict(chosen, strict=False)
-    unexpected = tuple(name for name in state if name not in own)
+    unexpected = (*sorted(foreign), *(name for name in state if name not in own))
     return LoadReport(tuple(chosen), tuple(resized), missing, unexpected)
+
+
+def _foreign_head(own: dict[str, Tensor], state: dict[str, Tensor]) -> set[str]:
+    """The names of a head for another number of classes: none of it is taken."""
+    head = {name for name in state if name.startswith("head.")}
+    return head if any(name in own and own[name].shape != state[name].shape for name in head) else set()
 
 
 def _resized(name: str, values: Tensor, target: Tensor) -> Tensor:
@@ -147,9 +155,10 @@ def read_official(path: Path) -> dict[str, Tensor]:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise CheckpointError(
-            f"{path} holds code or objects besides tensors, which is refused (nothing of it was run)"
+            f"{path} is not a file of tensors alone: it holds code or other objects, or is no checkpoint at all. "
+            "It is refused, and nothing of it was run"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is truncated or no checkpoint ({str(error).splitlines()[0]})") from error
     state = found.get("model", found) if isinstance(found, dict) else found
     if not isinstance(state, dict) or not any(str(key).startswith("text_encoder.") for key in state):

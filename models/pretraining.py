@@ -15,17 +15,25 @@ MASKED_SHARE, MOST_MASKED = 0.25, 8
 LEAST_WEIGHT = 1e-5
 
 
-def contrastive_loss(video: Tensor, text: Tensor, temperature: Tensor) -> Tensor:
-    """ITC: the symmetric cross-entropy of normalised features (B, D) over this process's batch."""
+def contrastive_loss(video: Tensor, text: Tensor, temperature: Tensor, same: Tensor) -> Tensor:
+    """ITC: the symmetric cross-entropy of normalised features (B, D) over this process's batch.
+
+    ``same`` (B, B) is True where two videos have the same text: they share the target, as neither is wrong.
+    """
     similarity = video @ text.T / temperature
-    own = torch.arange(len(video), device=video.device)
-    return (F.cross_entropy(similarity, own) + F.cross_entropy(similarity.T, own)) / 2
+    target = same.to(similarity.dtype) / same.sum(1, keepdim=True)
+    return (F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)) / 2
 
 
-def hard_negatives(similarity: Tensor) -> Tensor:
-    """For each row of (B, B) another column, drawn in proportion to softmax(similarity) + 1e-5. Needs B > 1."""
-    weights = similarity.detach().softmax(1) + LEAST_WEIGHT
-    return torch.multinomial(weights.fill_diagonal_(0), 1)[:, 0]
+def hard_negatives(similarity: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
+    """For each row of (B, B) a column of another text, drawn in proportion to softmax(similarity) + 1e-5.
+
+    Returns:
+        the columns (B,), and whether there was one to draw (B,).
+    """
+    weights = (similarity.detach().softmax(1) + LEAST_WEIGHT).masked_fill(same, 0)
+    there = ~same.all(1)
+    return torch.multinomial(weights.masked_fill(~there[:, None], 1.0), 1)[:, 0], there
 
 
 def mask_tokens(
@@ -115,16 +123,19 @@ class XVLMForPretraining(XVLMPreTrainedModel):
         states = self.xvlm.encoder.text_states(input_ids, attention_mask)
         video, text = self.features(visual, states)
         temperature = self.temperature.clamp(*TEMPERATURES)
-        contrastive = contrastive_loss(video, text, temperature)
-        if len(video) == 1:  # nothing to tell it from
-            return {"contrastive": contrastive, "matching": contrastive * 0}
+        same = (input_ids[:, None] == input_ids[None]).all(2)
         similarity = video @ text.T / temperature
-        texts, videos = hard_negatives(similarity), hard_negatives(similarity.T)
+        (texts, has_text), (videos, has_video) = (hard_negatives(each, same) for each in (similarity, similarity.T))
         own = torch.arange(len(video), device=video.device)
         pick_text, pick_video = torch.cat([own, texts, own]), torch.cat([own, own, videos])
         joint = self.xvlm.encoder.joint_states(states[pick_text], attention_mask[pick_text], visual[pick_video])
         truth = (torch.arange(3 * len(own), device=video.device) < len(own)).long()
-        return {"contrastive": contrastive, "matching": F.cross_entropy(self.matching_head(joint[:, 0]), truth)}
+        counts = torch.cat([has_text & has_video, has_text, has_video]).to(joint.dtype)
+        each = F.cross_entropy(self.matching_head(joint[:, 0]), truth, reduction="none")
+        return {
+            "contrastive": contrastive_loss(video, text, temperature, same),
+            "matching": (each * counts).sum() / counts.sum().clamp(min=1),
+        }
 
     def _masked_words(self, input_ids: Tensor, attention_mask: Tensor, visual: Tensor | None) -> Tensor:
         special = torch.isin(input_ids, torch.tensor(self.config.special_tokens, device=input_ids.device))

@@ -168,3 +168,14 @@ class StudentSettings(BaseModel, frozen=True, extra="forbid"):
     network: NetworkSettings = NetworkSettings()
     training: TrainingSettings = TrainingSettings()
     distillation: DistillationSettings = DistillationSettings()
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        net = self.network
+        smallest = self.clips.image_size // net.patch_size // 2 ** (len(net.vision_depths) - 1)
+        if "frames" in self.modalities and net.start is None and net.vision == "swin" and smallest < net.window_size:
+            raise ValueError(
+                f"frames of {self.clips.image_size} pixels leave {smallest} x {smallest} patches to the last of "
+                f"{len(net.vision_depths)} stages, less than network.window_size {net.window_size}"
+            )
+        return self

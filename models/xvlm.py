@@ -173,9 +173,10 @@ class XVLM(XVLMPreTrainedModel):
         Each frame gives its class token, then its patch tokens (METHODS 2.1, 2.5).
         """
         batch, count = frames.shape[:2]
-        pixels = frames.flatten(0, 1).to(self.frame_position.dtype) / 255
-        pixels = (pixels - pixels.new_tensor(PIXEL_MEAN)) / pixels.new_tensor(PIXEL_STD)
-        tokens = self.vision.tokens(pixels.permute(0, 3, 1, 2))
+        # Channels first before the arithmetic: over rows of three numbers it would take ten times as long.
+        pixels = frames.flatten(0, 1).permute(0, 3, 1, 2).contiguous().to(self.frame_position.dtype)
+        mean, std = (255 * pixels.new_tensor(each)[:, None, None] for each in (PIXEL_MEAN, PIXEL_STD))
+        tokens = self.vision.tokens(pixels.sub_(mean).div_(std))
         return (tokens.unflatten(0, (batch, count)) + self.frame_position).flatten(1, 2)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:

@@ -4,19 +4,10 @@ import re
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import ValidationError, field_validator
 
 from corpus.settings import ValidationSettings, WindowSettings
-from models.settings import (
-    MODALITIES,
-    ClipSettings,
-    DistillationSettings,
-    Modality,
-    NetworkSettings,
-    StudentSettings,
-    TextSettings,
-    TrainingSettings,
-)
+from models.settings import StudentSettings
 from registry.verdict import GateSettings
 
 TASKS = Path(__file__).resolve().parent / "tasks"
@@ -26,8 +17,8 @@ class TaskError(ValueError):
     """A task that is not there or a task file that is wrong. The message names the file, line and key."""
 
 
-class Task(BaseModel, frozen=True, extra="forbid"):
-    """One task file. ``classes``: of two, the second is the positive one. ``modalities``: what its students read.
+class Task(StudentSettings, frozen=True, extra="forbid"):
+    """One task file: everything that trains, and what is asked of which rows. Of two classes the second is positive.
 
     ``corpus`` is a name below the workspace's corpora, or a path. Settings that a file leaves out have the
     defaults of their room, which are sized for a cluster.
@@ -36,16 +27,9 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     task: str
     description: str
     corpus: str = "simulated"
-    classes: tuple[str, ...] = Field(min_length=2)
-    modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
     seed: int = 0
     window: WindowSettings = WindowSettings()
     validation: ValidationSettings = ValidationSettings()
-    clips: ClipSettings = ClipSettings()
-    text: TextSettings = TextSettings()
-    network: NetworkSettings = NetworkSettings()
-    training: TrainingSettings = TrainingSettings()
-    distillation: DistillationSettings = DistillationSettings()
     gate: GateSettings = GateSettings()
 
     @field_validator("task")
@@ -65,15 +49,7 @@ class Task(BaseModel, frozen=True, extra="forbid"):
     @property
     def student(self) -> StudentSettings:
         """What the training components are given."""
-        return StudentSettings(
-            classes=self.classes,
-            modalities=self.modalities,
-            clips=self.clips,
-            text=self.text,
-            network=self.network,
-            training=self.training,
-            distillation=self.distillation,
-        )
+        return StudentSettings(**{name: getattr(self, name) for name in StudentSettings.model_fields})
 
 
 def task_names(folder: Path = TASKS) -> list[str]:

@@ -109,10 +109,14 @@ def test_files_that_are_no_x_vlm_are_told_apart(tmp_path):
     (tmp_path / "cut.pth").write_bytes(content[: len(content) // 2])
     torch.save({"resnet.conv1.weight": torch.zeros(2)}, tmp_path / "other.pth")
     torch.save([1, 2], tmp_path / "list.pth")
+    (tmp_path / "text.pth").write_text("# no checkpoint")
     for name, words in (
-        ("cut.pth", "truncated"), ("other.pth", "another model.*resnet"), ("list.pth", "another model"),
+        ("text.pth", "refused"),
+        ("cut.pth", "truncated"),
+        ("other.pth", "another model.*resnet"),
+        ("list.pth", "another model"),
         ("none.pth", "no checkpoint at"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(CheckpointError, match=words):
             read_official(tmp_path / name)
 
@@ -222,6 +226,53 @@ def test_starts_that_do_not_fit_are_refused(artifacts, run_data, student_setting
         new_student(run_data, longer, 0)
     with pytest.raises(ValueError, match="leave out text_width, vision_depths"):
         NetworkSettings(start="x", text_width=12, vision_depths=(1, 1, 1, 1))
+
+
+def test_a_head_is_taken_for_as_many_classes_only(run_data, student_settings, capsys):
+    model = new_student(run_data, student_settings, 0)
+    state = {name: values + 1 for name, values in model.state_dict().items()}
+    assert "head.3.bias" in start_from(model, state).loaded
+    classes = student_settings.model_copy(update={"classes": ("a", "b", "c")})
+    other = new_student(run_data, classes, 0)
+    before = other.head[0].weight.clone()
+    report = start_from(other, state)
+    assert {name for name in report.missing if name.startswith("head.")} == set(report.unexpected)
+    assert torch.equal(other.head[0].weight, before)
+
+
+def test_an_official_clip_tower_is_read_whole():
+    vision = {
+        "vision_width": 32, "image_res": 32, "patch_size": 8, "num_attention_heads": 2, "num_hidden_layers": 2,
+        "hidden_act": "quick_gelu", "local_attn_depth": 1,
+    }  # fmt: skip
+    text = {
+        "model_type": "roberta", "vocab_size": 50, "hidden_size": 24, "num_attention_heads": 2, "num_hidden_layers": 4,
+        "intermediate_size": 48, "max_position_embeddings": 40, "type_vocab_size": 1, "pad_token_id": 1,
+        "fusion_layer": 2, "encoder_width": 32,
+    }  # fmt: skip
+    config = official_config(vision, text)
+    model = XVLMForPretraining(config)
+    official = {}
+    for name, values in model.state_dict().items():
+        name = name.replace("xvlm.vision.embeddings.patch_embedding.", "vision_encoder.patch_embed.")
+        name = name.replace("xvlm.vision.embeddings.position_embedding.", "vision_encoder.pos_embed.")
+        name = name.replace("xvlm.vision.embeddings.class_embedding", "vision_encoder.class_embedding")
+        name = name.replace("xvlm.vision.", "vision_encoder.")
+        name = name.replace("xvlm.encoder.embeddings.", "text_encoder.roberta.embeddings.")
+        name = name.replace("xvlm.encoder.text_layers.", "text_encoder.roberta.encoder.layer.")
+        for index in (0, 1):
+            name = name.replace(
+                f"xvlm.encoder.cross_layers.{index}.", f"text_encoder.roberta.encoder.layer.{index + 2}."
+            )
+        name = name.replace("masked_language.norm", "text_encoder.lm_head.layer_norm")
+        name = name.replace("masked_language.", "text_encoder.lm_head.")
+        name = name.replace("matching_head.", "itm_head.").replace("temperature", "temp")
+        if name not in ("continuation", "xvlm.frame_position"):
+            official[name] = values + 1
+    state, dropped = our_names(official, config.fusion_layer)
+    report = start_from(XVLMForPretraining(config), state)
+    assert set(report.missing) == {"continuation", "xvlm.frame_position"}
+    assert (report.unexpected, dropped) == ((), [])
 
 
 def test_relative_positions_keep_the_middle_and_what_is_smooth():

@@ -14,22 +14,33 @@ from models.xvlm import XVLMConfig
 
 
 def test_contrast_is_zero_for_perfect_pairs_and_log_n_for_none():
-    perfect = torch.eye(4)
-    assert contrastive_loss(perfect, perfect, torch.tensor(0.001)).item() == pytest.approx(0, abs=1e-6)
+    perfect, own = torch.eye(4), torch.eye(4, dtype=torch.bool)
+    assert contrastive_loss(perfect, perfect, torch.tensor(0.001), own).item() == pytest.approx(0, abs=1e-6)
     alike = torch.ones(4, 2) / 2**0.5
-    assert contrastive_loss(alike, alike, torch.tensor(0.07)).item() == pytest.approx(math.log(4))
+    assert contrastive_loss(alike, alike, torch.tensor(0.07), own).item() == pytest.approx(math.log(4))
     video, text = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[0.6, 0.8], [0.0, 1.0]])
     rows = torch.tensor([[0.6, 0.0], [0.8, 1.0]]) / 0.5
     truth = torch.tensor([0, 1])
     expected = (torch.nn.functional.cross_entropy(rows, truth) + torch.nn.functional.cross_entropy(rows.T, truth)) / 2
-    torch.testing.assert_close(contrastive_loss(video, text, torch.tensor(0.5)), expected)
+    torch.testing.assert_close(contrastive_loss(video, text, torch.tensor(0.5), own[:2, :2]), expected)
 
 
-def test_negatives_are_others_and_mostly_the_similar_ones():
+def test_videos_of_one_text_share_its_target():
+    same = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
+    video = torch.eye(3)
+    text = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 2.0]]) * 50
+    assert contrastive_loss(video, text, torch.tensor(1.0), same).item() == pytest.approx(math.log(2) * 2 / 3)
+
+
+def test_negatives_are_of_other_texts_and_mostly_the_similar_ones():
     similarity = torch.tensor([[9.0, 5.0, 0.0], [0.0, 9.0, 5.0], [5.0, 0.0, 9.0]])
-    draws = torch.stack([hard_negatives(similarity) for _ in range(300)])
+    own = torch.eye(3, dtype=torch.bool)
+    draws = torch.stack([hard_negatives(similarity, own)[0] for _ in range(300)])
     assert (draws != torch.arange(3)).all()
     assert (draws == torch.tensor([1, 2, 0])).float().mean() > 0.9
+    pair = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
+    assert {tuple(hard_negatives(similarity, pair)[0].tolist())[:2] for _ in range(50)} == {(2, 2)}
+    assert hard_negatives(similarity, torch.ones(3, 3, dtype=torch.bool))[1].tolist() == [False] * 3
 
 
 @pytest.fixture

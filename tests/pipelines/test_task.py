@@ -57,3 +57,11 @@ def test_a_mistake_is_told_with_file_line_and_key(tmp_path, text, sentence):
 def test_an_unknown_task_is_told_with_those_there_are():
     with pytest.raises(TaskError, match="there is no task nobody: there are fight, "):
         load_task("nobody")
+
+
+def test_frames_too_small_for_the_windows_are_told(tmp_path):
+    (tmp_path / "small.yaml").write_text(
+        "task: small\ndescription: x\nclasses: [a, b]\nclips: {image_size: 32}\nnetwork: {patch_size: 8}\n"
+    )
+    with pytest.raises(TaskError, match="leave 0 x 0 patches to the last of 4 stages"):
+        load_task("small", tmp_path)

@@ -4,7 +4,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -21,9 +21,8 @@ from pipelines.console import (
     run_task,
     simulate_corpus,
 )
-
-if TYPE_CHECKING:
-    from pipelines.workspace import Workspace
+from pipelines.corpus_commands import corpus_app
+from pipelines.options import HERE, EndOption, TaskArgument, WorkspaceOption, workspace_at
 
 app = typer.Typer(
     help="Confidence-aware privileged feature distillation: from short videos to a served student.",
@@ -31,18 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-corpus_app = typer.Typer(help="Make a corpus: simulated, or from your own videos.", no_args_is_help=True)
 app.add_typer(corpus_app, name="corpus")
 
-WorkspaceOption = Annotated[
-    Path, typer.Option("--workspace", envvar="CPFD_WORKSPACE", help="Folder that holds corpora, runs and models.")
-]
-TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="A task; 'cpfd tasks' lists them.")]
-EndOption = Annotated[
-    datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="First day after the window. Default: the day after the newest video."),
-]
-HERE = Path(".cpfd")
 # Read by the libraries when they are imported: no telemetry, no bars and notices between our own lines.
 QUIET = {
     "GX_ANALYTICS_ENABLED": "false",
@@ -52,12 +41,6 @@ QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "TOKENIZERS_PARALLELISM": "false",
 }
-
-
-def _workspace(folder: Path) -> "Workspace":
-    from pipelines.workspace import Workspace
-
-    return Workspace.at(folder)
 
 
 @app.command()
@@ -72,7 +55,7 @@ def demo(
     from pipelines.task import load_task
     from serving.server import ServerSettings
 
-    where, chosen = _workspace(workspace), load_task(task)
+    where, chosen = workspace_at(workspace), load_task(task)
     settings = SimulationSettings(videos=videos)
     with where.serving_lock():
         pass  # said before the work rather than after it, if another server holds the workspace
@@ -87,49 +70,6 @@ def demo(
         video, reply = answered
     out.print(f"\nTorchServe's answer to {video}, which was not in training:")
     print_reply(reply)
-
-
-@corpus_app.command("simulate")
-def corpussimulate_corpus(
-    workspace: WorkspaceOption = HERE,
-    name: Annotated[str, typer.Option(help="Name of the corpus.")] = "simulated",
-    videos: Annotated[int, typer.Option(min=60, help="How many videos.")] = 4000,
-    days: Annotated[int, typer.Option(min=10, help="Over how many days.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same corpus.")] = 0,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a corpus of that name.")] = False,
-) -> None:
-    """Render a simulated corpus: real mp4 files, texts, labels, dense features over time."""
-    from corpus.latents import SimulationSettings
-
-    settings = SimulationSettings(videos=videos, days=days, seed=seed)
-    simulate_corpus(_workspace(workspace), name, settings, replace)
-
-
-@corpus_app.command("import")
-def corpus_import(
-    mapping: Annotated[Path, typer.Argument(help="YAML that maps your columns onto the contract.")],
-    source: Annotated[
-        Path | None, typer.Option("--from", help="Folder that the mapping's paths are relative to.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the corpus. Default: the mapping's file name.")] = None,
-    workspace: WorkspaceOption = HERE,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a corpus of that name.")] = False,
-) -> None:
-    """Turn your table, dense tables and media folder, if any, into a corpus. Media stay where they are."""
-    from corpus.importing import import_corpus
-    from corpus.mapping import read_mapping
-
-    target = _workspace(workspace).corpus(name or mapping.stem)
-    with err.status("importing") as status:
-        counts = import_corpus(
-            read_mapping(mapping),
-            source or mapping.parent,
-            target,
-            replace,
-            lambda step: status.update(f"importing {step}"),
-        )
-    listed = ", ".join(f"{count} {table}" for table, count in counts.items())
-    out.print(f"Imported {listed} to {target}")
 
 
 @app.command()
@@ -155,7 +95,7 @@ def run(
     """Run the pipeline of a task on this machine, up to a challenger or a reason why there is none."""
     from pipelines.task import load_task
 
-    run_task(_workspace(workspace), load_task(task), end, months, cached=not fresh)
+    run_task(workspace_at(workspace), load_task(task), end, months, cached=not fresh)
 
 
 @app.command()
@@ -170,7 +110,7 @@ def ablate(
     """Study a task: methods, mappings, temperatures and fewer labels over one teacher, as a page of tables."""
     from pipelines.task import load_task
 
-    ablate_task(_workspace(workspace), load_task(task), end, months, seeds, cached=not fresh)
+    ablate_task(workspace_at(workspace), load_task(task), end, months, seeds, cached=not fresh)
 
 
 @app.command()
@@ -185,7 +125,7 @@ def pretrain(
     """Continue pre-training on a window's videos, without labels: weights for a task's network.start."""
     from pipelines.task import load_task
 
-    pretrain_task(_workspace(workspace), load_task(task), end, months, epochs, output)
+    pretrain_task(workspace_at(workspace), load_task(task), end, months, epochs, output)
 
 
 @app.command()
@@ -222,7 +162,7 @@ def status(
     from pipelines.state import unfinished_runs
     from pipelines.task import load_task, task_names
 
-    where = _workspace(workspace)
+    where = workspace_at(workspace)
     names = task_names() if task is None else [load_task(task).task]
     if not (where.folder / "mlflow.db").is_file():
         out.print("Nothing has run here yet: start with 'cpfd demo' or 'cpfd run TASK'")
@@ -244,7 +184,7 @@ def promote(task: TaskArgument, workspace: WorkspaceOption = HERE) -> None:
     """Make a task's challenger its champion: what 'cpfd serve' serves."""
     from pipelines.task import load_task
 
-    promote_task(_workspace(workspace), load_task(task).task)
+    promote_task(workspace_at(workspace), load_task(task).task)
 
 
 @app.command()
@@ -268,7 +208,7 @@ def serve(
     waiting = err.status("starting TorchServe")
     waiting.start()
     try:
-        with serving(_workspace(workspace), settings) as (server, versions):
+        with serving(workspace_at(workspace), settings) as (server, versions):
             waiting.stop()
             for task, version in versions.items():
                 out.print(f"{task} version {version} answers at {server.inference}/predictions/{task}")
@@ -287,7 +227,7 @@ def classify(
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Ask the served student of a task about one video."""
-    ask_server(_workspace(workspace), task, video, title, overlay_text)
+    ask_server(workspace_at(workspace), task, video, title, overlay_text)
 
 
 def main() -> None:

@@ -9,10 +9,12 @@ import argparse
 import contextlib
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,6 +39,7 @@ from models.study import Variant, step_matched_epochs, teacher_rows, thin_labels
 from pipelines.task import Task, load_task
 from pipelines.workspace import ROOT, code_digest
 
+AVERAGED = Variant(name="CPFD, three teachers a fold", changes={"method": "cpfd", "repeats": 3})
 ROOMS = ("corpus", "feature_repo", "models", "pipelines")
 KEPT = ROOT / "build" / "evidence"
 
@@ -95,63 +98,82 @@ def make_clips(data: Data, corpus: Path) -> None:
         write_clips(zip(rows.video_id, rows.media_uri, strict=True), clips_of(corpus), task.clips)
 
 
-def students_of(data: Data, rows: pd.DataFrame, task: Task) -> list[tuple[Variant, list[Variant]]]:
-    """The students to train, by the kind of teacher they learn from."""
+def teachers_of(data: Data) -> list[Variant]:
+    """The methods whose teachers are trained, each for students of its own; the costlier ones on real data alone."""
+    return [PRIVILEGED, VANILLA_KD] if data.simulated else [PRIVILEGED, VANILLA_KD, IN_SAMPLE, AVERAGED]
+
+
+def students_of(of: Variant, rows: pd.DataFrame, task: Task) -> list[Variant]:
+    """The students that learn from the teacher of ``of``."""
+    if of != PRIVILEGED:
+        return [of]
     epochs = step_matched_epochs(rows, task.student)
-    steps = [] if epochs is None else [Variant(name=STEPS, epochs=epochs)]
-    groups = [(PRIVILEGED, [*MAIN, *steps]), (VANILLA_KD, [VANILLA_KD])]
-    return groups if data.simulated else [*groups, (IN_SAMPLE, [IN_SAMPLE])]
+    return [*MAIN, *([] if epochs is None else [Variant(name=STEPS, epochs=epochs)])]
 
 
-def run_seed(data: Data, corpus: Path, seed: int, target: Path) -> None:
-    """Train everything of one seed and keep the scores of its judging rows in ``target``."""
+@dataclass(frozen=True)
+class Part:
+    """One seed of one task, as far as it concerns one kind of teacher."""
+
+    data: Data
+    corpus: Path
+    seed: int
+    of: Variant
+    results: Path
+
+    @property
+    def target(self) -> Path:
+        name = f"{self.data.task}-{self.data.labels:g}-{self.seed}-{self.of.name}"
+        return self.results / f"{re.sub('[^a-z0-9.-]+', '_', name.lower())}.parquet"
+
+
+def run_part(part: Part) -> None:
+    """Train the teachers and students of a part and keep the scores of its judging rows."""
     torch.set_num_threads(1)
-    task, rows = window_of(data, corpus, seed)
-    folder = target.with_suffix("")
+    task, rows = window_of(part.data, part.corpus, part.seed)
+    folder = part.target.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    rows.to_parquet(folder / "catalogue.parquet", index=False)
-    features = folder / "privileged.parquet"
-    pq.write_table(retrieve_features(corpus, task.task, rows, str(folder / "feast" / "registry.db")), features)
-    run = open_run(folder / "catalogue.parquet", clips_of(corpus), task.student)
-    tables = []
-    for of, variants in students_of(data, rows, task):
-        own = of.settings(task.student)
-        teachers = [teacher for teacher, _ in train_teachers(run, features, own, seed).values()]
-        targets, judged = score_teachers(teachers, run, features, own)
-        pq.write_table(judged, folder / "judged.parquet")
-        name = TEACHER if of is PRIVILEGED else f"{TEACHER} of {of.name}"
-        tables.append(teacher_rows(folder / "catalogue.parquet", folder / "judged.parquet", own, seed, name))
-        tables += [train_variant(run, targets, variant, own, seed) for variant in variants]
-    partial = target.with_suffix(".partial")
+    catalogue, features, scored = (folder / f"{name}.parquet" for name in ("catalogue", "privileged", "judged"))
+    rows.to_parquet(catalogue, index=False)
+    pq.write_table(retrieve_features(part.corpus, task.task, rows, str(folder / "feast" / "registry.db")), features)
+    run = open_run(catalogue, clips_of(part.corpus), task.student)
+    own = part.of.settings(task.student)
+    teachers = [teacher for teacher, _ in train_teachers(run, features, own, part.seed).values()]
+    targets, judged = score_teachers(teachers, run, features, own)
+    pq.write_table(judged, scored)
+    name = TEACHER if part.of == PRIVILEGED else f"{TEACHER} of {part.of.name}"
+    tables = [teacher_rows(catalogue, scored, own, part.seed, name)]
+    tables += [train_variant(run, targets, each, own, part.seed) for each in students_of(part.of, rows, task)]
+    partial = part.target.with_suffix(".partial")
     pd.concat(tables, ignore_index=True).to_parquet(partial, index=False)
-    partial.rename(target)
+    partial.rename(part.target)
     shutil.rmtree(folder)
 
 
-def _quietly(data: Data, corpus: Path, seed: int, target: Path) -> None:
-    with target.with_suffix(".log").open("w") as log, contextlib.redirect_stdout(log):
-        run_seed(data, corpus, seed, target)
+def _quietly(part: Part) -> None:
+    with part.target.with_suffix(".log").open("w") as log, contextlib.redirect_stdout(log):
+        run_part(part)
 
 
 def collect(chosen: Sequence[Data], seeds: int, real: Path) -> dict[Data, pd.DataFrame]:
     """The scores of every task and seed: those kept, and the others made, a process a core."""
     results = KEPT / code_digest(ROOMS)
     results.mkdir(parents=True, exist_ok=True)
-    work = []
+    parts = []
     for data in chosen:
         corpus = make_corpus(data, real)
         make_clips(data, corpus)
-        work += [(data, corpus, seed, results / f"{data.task}-{data.labels:g}-{seed}.parquet") for seed in range(seeds)]
-    missing = [each for each in work if not each[3].exists()]
+        parts += [Part(data, corpus, seed, of, results) for of in teachers_of(data) for seed in range(seeds)]
+    missing = [part for part in parts if not part.target.exists()]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawn) as pool:
-        running = {pool.submit(_quietly, *each): each for each in missing}
+        running = {pool.submit(_quietly, part): part for part in missing}
         for done, finished in enumerate(as_completed(running), start=1):
             finished.result()
-            data, _, seed, _ = running[finished]
-            print(f"{done} of {len(missing)}: {data.name}, seed {seed}", flush=True)
+            part = running[finished]
+            print(f"{done} of {len(missing)}: {part.data.name}, seed {part.seed}, {part.of.name}", flush=True)
     return {
-        data: pd.concat([pd.read_parquet(each[3]) for each in work if each[0] == data], ignore_index=True)
+        data: pd.concat([pd.read_parquet(part.target) for part in parts if part.data == data], ignore_index=True)
         for data in chosen
     }
 

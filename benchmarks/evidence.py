@@ -40,7 +40,7 @@ from pipelines.task import Task, load_task
 from pipelines.workspace import ROOT, code_digest
 
 AVERAGED = Variant(name="CPFD, three teachers a fold", changes={"method": "cpfd", "repeats": 3})
-ROOMS = ("corpus", "feature_repo", "models", "pipelines")
+ROOMS = ("benchmarks", "corpus", "feature_repo", "models", "pipelines")
 KEPT = ROOT / "build" / "evidence"
 
 
@@ -53,14 +53,19 @@ DATA = (
 )
 
 
+def kept() -> Path:
+    """Where all that this code made is kept."""
+    return KEPT / code_digest(ROOMS)
+
+
 def make_corpus(data: Data, real: Path) -> Path:
     """The corpus of a task, made once."""
     if data.mapping is None or data.source is None:
-        corpus = KEPT / "corpora" / "simulated"
+        corpus = kept() / "corpora" / "simulated"
         if not corpus.exists():
             simulate(corpus, SimulationSettings(videos=2_000))
         return corpus
-    corpus = KEPT / "corpora" / data.source
+    corpus = kept() / "corpora" / data.source
     if not corpus.exists():
         import_corpus(read_mapping(ROOT / "examples" / data.mapping), real / data.source, corpus)
     return corpus
@@ -157,7 +162,7 @@ def _quietly(part: Part) -> None:
 
 def collect(chosen: Sequence[Data], seeds: int, real: Path) -> dict[Data, pd.DataFrame]:
     """The scores of every task and seed: those kept, and the others made, a process a core."""
-    results = KEPT / code_digest(ROOMS)
+    results = kept() / "scores"
     results.mkdir(parents=True, exist_ok=True)
     parts = []
     for data in chosen:

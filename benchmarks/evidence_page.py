@@ -108,6 +108,8 @@ def _difference(measures: pd.DataFrame, model: str, against: str, metric: str) -
 
 def _gap(measures: pd.DataFrame, model: str, metric: str) -> str:
     found = gap_closed(measures, model, metric)
-    if found.share is None or found.interval is None:
+    if found.share is None:
         return "no gap"
+    if found.interval is None:
+        return f"{found.share:.0%} (no interval: the gap itself may be none)"
     return f"{found.share:.0%} ({found.interval[0]:.0%} to {found.interval[1]:.0%})"

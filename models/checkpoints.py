@@ -1,6 +1,5 @@
 """Weights to start from: what pre-training left, here or in the official X-VLM (METHODS 2.7)."""
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -91,12 +90,6 @@ def save_start(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> 
     partial.rename(folder)
 
 
-def start_digest(folder: Path) -> str:
-    """A digest of start weights, for whatever is a function of them."""
-    with (folder / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def start_from(model: nn.Module, state: dict[str, Tensor]) -> LoadReport:
     """Put a start's tensors into ``model`` (student, teacher or pre-training network), positions interpolated.
 
@@ -110,7 +103,10 @@ def start_from(model: nn.Module, state: dict[str, Tensor]) -> LoadReport:
     missing = tuple(name for name in own if name not in state)
     needed = [name for name in missing if not name.startswith(NEW_PARTS)]
     if needed:
-        raise CheckpointError(f"the start weights lack {len(needed)} tensors of the network: {_shortened(needed)}")
+        raise CheckpointError(
+            f"the start weights lack {len(needed)} tensors of the network: {_shortened(needed)} "
+            "(a start is what 'cpfd pretrain' or 'cpfd convert' wrote, not a trained student)"
+        )
     chosen, resized = {}, []
     for name, target in own.items():
         if name in state:

@@ -12,7 +12,7 @@ def device() -> torch.device:
     """This process's GPU, or the CPU."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", rank() % torch.cuda.device_count())
+    return torch.device("cuda", dist.get_node_local_rank(fallback_rank=0) if dist.is_initialized() else 0)
 
 
 def rank() -> int:
@@ -30,6 +30,8 @@ def process_group() -> Iterator[None]:
     if not dist.is_torchelastic_launched():
         yield
         return
+    if torch.cuda.is_available() and dist.get_node_local_rank(fallback_rank=0) >= torch.cuda.device_count():
+        raise RuntimeError(f"there are more processes than the {torch.cuda.device_count()} GPUs of this machine")
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         if torch.cuda.is_available():

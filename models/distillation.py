@@ -85,6 +85,11 @@ METHODS: dict[str, Method] = {
 }
 
 
+def learned_targets(targets: SoftTargets, settings: DistillationSettings) -> SoftTargets:
+    """The soft targets as the student learns them: calibrated, where the settings ask."""
+    return targets.calibrated() if settings.calibrate else targets
+
+
 def sample_alphas(targets: SoftTargets, settings: DistillationSettings) -> Alphas:
     """Alpha (N,) of every soft target by the method of the settings, and the constants it used.
 

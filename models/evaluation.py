@@ -110,6 +110,12 @@ class TeacherComparison(BaseModel, frozen=True, extra="forbid"):
 
 def compare_teacher(probabilities: dict[str, np.ndarray], labels: np.ndarray, rows: np.ndarray) -> TeacherComparison:
     """Whether the teacher ranks better than the baseline on ``rows`` (N,), out of probabilities (N, C) by model."""
+    absent = set(range(probabilities["baseline"].shape[1])) - set(labels[rows].tolist())
+    if absent:
+        raise EvaluationError(
+            "no threshold row has the class with index "
+            f"{', '.join(map(str, sorted(absent)))}: widen the window or raise the threshold share"
+        )
     baseline, teacher = (roc_auc(labels[rows], probabilities[name][rows]) for name in ("baseline", "teacher"))
     return TeacherComparison(baseline=baseline, teacher=teacher, rows=int(rows.sum()))
 

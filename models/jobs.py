@@ -4,6 +4,7 @@ A component calls ``train``, which runs the job here or starts torchrun on this 
 On several machines, start it on each: ``torchrun --nnodes N --nproc-per-node M ... -m models.jobs JOB.json``.
 """
 
+import contextlib
 import hashlib
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from typing import Literal
 import torch.distributed as dist
 from pydantic import BaseModel
 
-from models.checkpoints import save_start, start_digest
-from models.devices import process_group, rank
+from models.checkpoints import save_start
+from models.devices import process_group, rank, world
+from models.foundations import named_files_digest
 from models.recipes import open_run, pretrain, save_network, train_baseline, train_student, train_teachers
 from models.resuming import Keeper
 from models.settings import StudentSettings
@@ -41,12 +43,11 @@ class Job(BaseModel, frozen=True, extra="forbid"):
     checkpoints: Path | None = None
 
     def fingerprint(self) -> str:
-        """A digest of settings, seed, data and the code of this room."""
-        digest = hashlib.sha256(f"{self.recipe} {self.seed} {self.student.model_dump_json()}".encode())
+        """A digest of settings, seed, number of processes, data and the code of this room."""
+        digest = hashlib.sha256(f"{self.recipe} {self.seed} {world()} {self.student.model_dump_json()}".encode())
         for path in (self.catalogue, self.privileged, self.soft_targets):
             digest.update(path.read_bytes() if path is not None else b"-")
-        if self.student.network.start is not None:
-            digest.update(start_digest(Path(self.student.network.start)).encode())
+        digest.update(named_files_digest(self.student).encode())
         for path in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(path.read_bytes())
         return f"{self.recipe}-{digest.hexdigest()[:16]}"
@@ -69,25 +70,24 @@ def train(job: Job) -> None:
 
 
 def _run(job: Job) -> None:
-    with process_group():
-        keeper = Keeper(None if job.checkpoints is None else job.checkpoints / job.fingerprint())
-        data = open_run(job.catalogue, job.clips, job.student)
-        if job.recipe == "baseline":
-            model, history = train_baseline(data, job.student, job.seed, keeper)
-            save_network(model, data.tokenizer, history, job.output)
-        elif job.recipe == "pretraining":
-            start, _ = pretrain(data, job.student, job.seed, keeper)
-            if rank() == 0:
-                save_start(start, data.tokenizer, job.output)
-        elif job.recipe == "teachers":
-            teachers = train_teachers(data, _given(job.privileged), job.student, job.seed, keeper)
-            for name, (teacher, history) in teachers.items():
-                save_network(teacher, data.tokenizer, history, job.output / name)
-        else:
-            targets = SoftTargets.read(_given(job.soft_targets))
-            train_student(data, targets, job.student, job.seed, job.output, keeper)
+    keeper = Keeper(None if job.checkpoints is None else job.checkpoints / job.fingerprint())
+    data = open_run(job.catalogue, job.clips, job.student)
+    if job.recipe == "baseline":
+        model, history = train_baseline(data, job.student, job.seed, keeper)
+        save_network(model, data.tokenizer, history, job.output)
+    elif job.recipe == "pretraining":
+        start, _ = pretrain(data, job.student, job.seed, keeper)
         if rank() == 0:
-            keeper.discard()
+            save_start(start, data.tokenizer, job.output)
+    elif job.recipe == "teachers":
+        teachers = train_teachers(data, _given(job.privileged), job.student, job.seed, keeper)
+        for name, (teacher, history) in teachers.items():
+            save_network(teacher, data.tokenizer, history, job.output / name)
+    else:
+        targets = SoftTargets.read(_given(job.soft_targets))
+        train_student(data, targets, job.student, job.seed, job.output, keeper)
+    if rank() == 0:
+        keeper.discard()
 
 
 def _given(path: Path | None) -> Path:
@@ -97,12 +97,14 @@ def _given(path: Path | None) -> Path:
 
 
 def main(file: Path) -> None:
-    """Run the job in ``file``; why it failed is written beside it."""
-    try:
-        train(Job.model_validate_json(file.read_text()))
-    except Exception as error:
-        file.with_name("reason.txt").write_text(str(error))
-        raise
+    """Run the job in ``file``; why it failed first is written beside it, before the other processes notice."""
+    with process_group():
+        try:
+            train(Job.model_validate_json(file.read_text()))
+        except Exception as error:
+            with contextlib.suppress(FileExistsError), file.with_name("reason.txt").open("x") as reason:
+                reason.write(str(error))
+            raise
 
 
 if __name__ == "__main__":

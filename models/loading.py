@@ -29,12 +29,12 @@ class _Rows(Dataset):
 class Loader:
     """Iterates over (rows, batch) on ``device``, in the order given.
 
-    ``waited`` and ``seconds`` say how long the consumer waited for data, of how long it iterated.
+    ``waited`` says how many seconds the consumer waited for data.
     """
 
     def __init__(self, videos: Videos, batches: Sequence[Tensor], workers: int, device: torch.device) -> None:
         self.device = device
-        self.waited = self.seconds = 0.0
+        self.waited = 0.0
         self.loader = DataLoader(
             _Rows(videos, batches),
             batch_size=None,
@@ -47,10 +47,9 @@ class Loader:
         )
 
     def __iter__(self) -> Iterator[tuple[Tensor, Batch]]:
-        started = asked = time.perf_counter()
+        asked = time.perf_counter()
         for rows, batch in self.loader:
             moved = {name: values.to(self.device, non_blocking=True) for name, values in batch.items()}
             self.waited += time.perf_counter() - asked
             yield rows, moved
             asked = time.perf_counter()
-            self.seconds = asked - started

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
@@ -23,16 +22,16 @@ def checkpoint_activations(model: nn.Module) -> None:
             module._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
 
 
-def largest_batch(forward: Callable[[Batch], Any], batch: Batch) -> int:
-    """The largest number of the batch's videos, found by halving, that goes forwards and backwards; 0 if none does."""
+def largest_batch(loss: Callable[[Batch], torch.Tensor], batch: Batch) -> int:
+    """The largest number of the batch's videos, found by halving, whose loss has a gradient; 0 if none has."""
     size = len(next(iter(batch.values()))) // 2
     while size:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         try:
-            forward({name: values[:size] for name, values in batch.items()}).float().sum().backward()
+            loss({name: values[:size] for name, values in batch.items()}).backward()
         except torch.OutOfMemoryError:
             size //= 2
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
         else:
             return size
     return 0

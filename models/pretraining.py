@@ -63,6 +63,14 @@ def mask_tokens(
     return torch.where(chosen & (fate >= 0.8) & (fate < 0.9), other, masked), labels
 
 
+def continuations(pieces: list[str]) -> list[bool]:
+    """Which pieces of a vocabulary go on with the word before them, as WordPiece (##), or BPE (no leading space)."""
+    for space in ("\u0120", "\u2581"):  # byte-level and sentencepiece marks of a leading space
+        if any(piece.startswith(space) for piece in pieces):
+            return [not piece.startswith(space) for piece in pieces]
+    return [piece.startswith("##") for piece in pieces]
+
+
 class MaskedLanguageHead(nn.Module):
     """BERT's head over joint states, its decoder tied to the word embeddings."""
 
@@ -101,8 +109,8 @@ class XVLMForPretraining(XVLMPreTrainedModel):
         config.special_tokens = sorted(tokenizer.all_special_ids)
         config.mask_token = tokenizer.mask_token_id
         model = cls(config)
-        pieces = tokenizer.convert_ids_to_tokens(list(range(config.text["vocab_size"])))
-        model.continuation.copy_(torch.tensor([str(piece).startswith("##") for piece in pieces]))
+        pieces = [str(each) for each in tokenizer.convert_ids_to_tokens(list(range(config.text["vocab_size"])))]
+        model.continuation.copy_(torch.tensor(continuations(pieces)))
         return model
 
     def features(self, visual: Tensor, states: Tensor) -> tuple[Tensor, Tensor]:

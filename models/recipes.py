@@ -16,7 +16,7 @@ from models.checkpoints import open_start, start_from
 from models.dataset import Videos, dense_matrix, open_clips, prepare_videos, read_catalogue
 from models.devices import rank, seed_everything
 from models.dfxvlm import DFXVLMConfig, DFXVLMForClassification
-from models.distillation import METHODS, TeacherInput, alpha_tensor, sample_alphas, student_loss
+from models.distillation import METHODS, TeacherInput, alpha_tensor, learned_targets, sample_alphas, student_loss
 from models.losses import Batch, Losses, supervised_loss
 from models.pretraining import XVLMForPretraining
 from models.resuming import History, Keeper
@@ -133,7 +133,7 @@ def train_teachers(
             history = fit(
                 model, chosen, loss, training, own_seed, validation=_with_dense(data, videos, "threshold"), keeper=kept
             )
-            teachers[name] = (model, history)
+            teachers[name] = (model.cpu(), history)  # the device holds one teacher at a time
     return teachers
 
 
@@ -188,8 +188,7 @@ def distill_student(
     method = METHODS[distillation.method]
     unlabelled = distillation.unlabelled and method.teacher is not None
     videos = data.rows(*LEARNING) if unlabelled else data.rows("train")
-    if distillation.calibrate:
-        soft_targets = soft_targets.calibrated()
+    soft_targets = learned_targets(soft_targets, distillation)
     alphas, constants = sample_alphas(soft_targets, distillation)
     constants = {**constants, "mean_alpha": float(alphas[soft_targets.labelled].mean())}
     by_id = dict(zip(soft_targets.video_ids, alphas, strict=True))
@@ -201,8 +200,7 @@ def distill_student(
     dressed = method.network(model, model.config.text["hidden_size"], len(settings.classes))
     loss = student_loss(distillation, _class_weights(videos, settings))
     training = _for_epochs(settings.training, distillation.student_epochs)
-    validation = data.rows("threshold") if dressed is model else None
-    history = fit(dressed, videos, loss, training, seed, validation=validation, keeper=keeper)
+    history = fit(dressed, videos, loss, training, seed, validation=data.rows("threshold"), keeper=keeper)
     return model, history, constants
 
 

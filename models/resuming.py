@@ -86,7 +86,11 @@ class Keeper:
 
     def restore(self, state: TrainingState) -> bool:
         """Put the kept state into ``state``. False if none is kept."""
-        if self.folder is None or not (self.folder / STATE).is_file():
+        there = self.folder is not None and (self.folder / STATE).is_file()
+        everywhere = [bool(each) for each in gathered(torch.tensor([int(there)]))]
+        if any(everywhere) != all(everywhere):
+            raise RuntimeError("the kept state is not on every machine: give them one shared folder of checkpoints")
+        if self.folder is None or not there:
             return False
         with safe_open(self.folder / STATE, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])

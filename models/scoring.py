@@ -42,9 +42,12 @@ def score_teachers(
     dense, _ = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
     training = settings.training
-    logits = np.stack([predict_logits(teacher, videos, training.batch_size, training.workers) for teacher in teachers])
+    logits = []
+    for teacher in teachers:
+        logits.append(predict_logits(teacher, videos, training.batch_size, training.workers))
+        teacher.cpu()  # the device holds one teacher at a time
     folds = settings.distillation.folds
-    scores = torch.from_numpy(logits).log_softmax(dim=2).unflatten(0, (folds, -1))
+    scores = torch.from_numpy(np.stack(logits)).log_softmax(dim=2).unflatten(0, (folds, -1))
     by_fold = _mean_probability(scores, 1)
     combined = _mean_probability(by_fold, 0)
     fold = data.frame.fold.to_numpy()
@@ -54,7 +57,8 @@ def score_teachers(
         combined[rows] = by_fold[fold[rows], rows]
     values = combined.numpy()
     judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
-    targets = SoftTargets(videos.video_ids, values, videos.labels.numpy(), fold)
+    honest = fold if folds > 1 else np.full(len(fold), -1)
+    targets = SoftTargets(videos.video_ids, values, videos.labels.numpy(), honest)
     judged = pa.table({"video_id": videos.video_ids, "logits": values.tolist()}).filter(pa.array(judging))
     return targets.select(
         [video_id for video_id, learns in zip(videos.video_ids, learning, strict=True) if learns]

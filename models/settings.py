@@ -1,8 +1,15 @@
 """Settings of the networks, their input and their training. A task file composes them."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 Modality = Literal["frames", "title", "overlay_text"]
 MODALITIES: tuple[Modality, ...] = ("frames", "title", "overlay_text")
@@ -62,6 +69,15 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     dense_widths: tuple[int, ...] = (512, 256)
     dropout: float = Field(0.1, ge=0, lt=1)
 
+    @model_serializer(mode="wrap")
+    def _without_sizes_of_a_start(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is written can be read again: sizes that the start brings are not written as if they were given."""
+        written = handler(self)
+        if self.start is None:
+            return written
+        brought = START_SIZES | ({"window_size"} - self.model_fields_set)
+        return {name: value for name, value in written.items() if name not in brought}
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(self.vision_depths) != len(self.vision_heads):
@@ -91,7 +107,11 @@ class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
     warmup_share: float = Field(0.1, ge=0, lt=1)
     gradient_clip: float = Field(1.0, gt=0)
     class_weights: bool = Field(False, description="weight the label loss by inverse class frequency")
-    patience: int | None = Field(None, ge=1, description="stop after so many epochs without a better threshold loss")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="stop after so many epochs without a better threshold loss (not in pre-training)",
+    )
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     accumulation: int = Field(1, ge=1, description="parts that a batch is computed in, to save memory")

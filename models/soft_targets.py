@@ -18,7 +18,7 @@ class SoftTargets:
     """The teacher's word on each video: log-probabilities (N, C).
 
     ``labels`` (N,) is -1 where there is none; ``folds`` (N,) is the fold whose teacher did not train on the
-    video, -1 where no teacher did.
+    video; -1 where no teacher trained on it, and for all where there is one fold: in-sample soft targets.
     """
 
     video_ids: list[str]

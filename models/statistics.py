@@ -112,8 +112,9 @@ def compare_rows(scores: pd.DataFrame, model: str, against: str, seed: int = 0) 
 class GapClosed:
     """The share of the way from baseline to teacher that a student goes, of mean differences over seeds.
 
-    ``interval`` resamples seeds; ``clipped`` is the mean over seeds of shares cut to [0, 1], which is how the
-    paper's own figure comes about (METHODS 1.6). All None where there is no gap.
+    ``interval`` resamples seeds (few seeds make it too narrow); None for one seed, and where the gap itself may be
+    none. ``clipped`` is the mean over seeds of shares cut to [0, 1], which is how the
+    paper's own figure comes about (METHODS 1.6). All are None where there is no gap.
     """
 
     share: float | None
@@ -128,10 +129,12 @@ def gap_closed(measures: pd.DataFrame, model: str, metric: str, baseline: str = 
         return GapClosed(None, None, None)
     draws = np.random.default_rng(0).integers(len(won), size=(DRAWS, len(won)))
     gaps = gap[draws].mean(1)
-    shares = won[draws].mean(1)[gaps > 0] / gaps[gaps > 0]
-    low, high = np.quantile(shares, [0.025, 0.975])
+    interval = None
+    if len(won) > 1 and (gaps > 0).mean() > 0.975:
+        low, high = np.nanquantile(won[draws].mean(1) / np.where(gaps > 0, gaps, np.nan), [0.025, 0.975])
+        interval = (float(low), float(high))
     each = np.clip(won / np.where(gap > 0, gap, np.nan), 0, 1)
-    return GapClosed(float(won.mean() / gap.mean()), (float(low), float(high)), float(np.nanmean(each)))
+    return GapClosed(float(won.mean() / gap.mean()), interval, float(np.nanmean(each)))
 
 
 def teacher_loss_table(scores: pd.DataFrame, student: str) -> pd.DataFrame:

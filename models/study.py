@@ -1,5 +1,6 @@
 """A study: many students over the same rows and the same soft targets, which differ in one thing each."""
 
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -33,7 +34,11 @@ class Variant(BaseModel, frozen=True, extra="forbid"):
     epochs: int | None = None
 
     def settings(self, settings: StudentSettings) -> StudentSettings:
-        training = settings.training if self.epochs is None else _changed(settings.training, {"epochs": self.epochs})
+        training = settings.training
+        if self.epochs is not None:
+            # Patience is counted in epochs: of more and shorter ones it takes more to mean as many steps.
+            patience = training.patience and math.ceil(training.patience * self.epochs / training.epochs)
+            training = _changed(training, {"epochs": self.epochs, "patience": patience})
         distillation = settings.distillation if not self.changes else _changed(settings.distillation, self.changes)
         return settings.model_copy(update={"training": training, "distillation": distillation})
 
@@ -56,7 +61,7 @@ class Ground:
 def thin_labels(catalogue: pd.DataFrame, share: float, folds: int, seed: int) -> pd.DataFrame:
     """The catalogue with labels on that share of its training rows only; the others count as unlabelled.
 
-    A draw by class, so that a rare class keeps its share; each class keeps at least one row a fold.
+    A draw by class, so that a rare class keeps its share; each class keeps a row of every fold it has rows in.
     """
     if share == 1:
         return catalogue
@@ -64,6 +69,8 @@ def thin_labels(catalogue: pd.DataFrame, share: float, folds: int, seed: int) ->
     thinned = catalogue.copy()
     for label in sorted(catalogue.label[catalogue.split == "train"].unique()):
         rows = generator.permutation(np.flatnonzero((catalogue.split == "train") & (catalogue.label == label)))
+        _, firsts = np.unique(catalogue.fold.to_numpy()[rows], return_index=True)
+        rows = np.concatenate([rows[firsts], np.delete(rows, firsts)])
         dropped = rows[max(folds, round(share * len(rows))) :]
         thinned.loc[thinned.index[dropped], ["split", "fold", "label"]] = ["unlabelled", -1, None]
     return thinned

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -127,6 +128,7 @@ class _Trainer:
     def _epoch(self) -> float:
         """What is left of an epoch. Returns the share of the time that the device waited for data."""
         progress, state = self.state.progress, self.state
+        started = time.perf_counter()
         state.epoch_start = state.generator.get_state()
         order = torch.randperm(len(self.videos), generator=state.generator)
         steps = [self._parts(rows) for rows in order.split(self.settings.batch_size)[progress.batch :]]
@@ -137,11 +139,12 @@ class _Trainer:
             progress.batch += 1
             if state.schedule.last_epoch % self.settings.checkpoint_steps == 0:
                 self.keeper.save(state)
+        seconds = time.perf_counter() - started
         row = {name: total / len(self.videos) for name, total in progress.totals.items()}
         if self.validation is not None and self.settings.patience is not None:
             row["threshold_loss"] = self._validate()
         progress.history.append({"epoch": progress.epoch, **row, "learning_rate": state.schedule.get_last_lr()[0]})
-        return loader.waited / max(loader.seconds, 1e-9)
+        return loader.waited / seconds
 
     def _parts(self, rows: Tensor) -> list[tuple[Tensor, float]]:
         """This process's part of a batch, in as many pieces as it is accumulated from, each with its rows' count.
@@ -164,8 +167,7 @@ class _Trainer:
             chosen, batch = next(batches)
             waits = world() > 1 and position < len(shares)
             with self.runner.no_sync() if waits else nullcontext():
-                losses = self._losses(batch, chosen)
-                (losses["loss"] * share * world()).backward()
+                losses = self._gradients(batch, chosen, share * world())
             rows += len(chosen) if share else 0
             for name, value in losses.items():
                 terms[name] = terms.get(name, torch.zeros((), device=self.device)) + value.detach() * share
@@ -176,17 +178,31 @@ class _Trainer:
         for name, value in zip(terms, summed(torch.stack(list(terms.values()))).tolist(), strict=True):
             state.progress.totals[name] = state.progress.totals.get(name, 0.0) + value * count
 
-    def _losses(self, batch: Batch, rows: Tensor) -> Losses:
+    def _gradients(self, batch: Batch, rows: Tensor, weight: float) -> Losses:
+        """The losses of a piece, whose gradients are added up."""
         try:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
-                outputs = forward(self.runner, batch)
-            losses = self.loss_function(_float(outputs), batch)
-        except torch.OutOfMemoryError as error:
-            fits = largest_batch(lambda part: forward(self.model, part), batch)
-            raise TrainingError(
-                f"{len(rows)} videos at once do not fit into the memory of {self.device}; the largest batch that fits "
-                f"is {fits}: set training.batch_size to it, or training.accumulation to {-(-len(rows) // max(fits, 1))}"
-            ) from error
+            losses = self._losses(batch, rows)
+            (losses["loss"] * weight).backward()
+            return losses
+        except torch.OutOfMemoryError:
+            losses = {}  # what the failed pass holds is let go of before a smaller one is tried
+        raise TrainingError(self._too_large(batch, rows))
+
+    def _too_large(self, batch: Batch, rows: Tensor) -> str:
+        fits = largest_batch(lambda part: self._losses(part, rows)["loss"], batch)
+        own = self.settings
+        if not fits:
+            return f"not one video fits into the memory of {self.device}: lower clips.frames or clips.image_size"
+        return (
+            f"{len(rows)} videos at once do not fit into the memory of {self.device}, but {fits} do: set "
+            f"training.batch_size to {fits * own.accumulation * world()} or training.accumulation to "
+            f"{own.accumulation * math.ceil(len(rows) / fits)}"
+        )
+
+    def _losses(self, batch: Batch, rows: Tensor) -> Losses:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bfloat16"):
+            outputs = forward(self.model if len(batch["labels"]) < len(rows) else self.runner, batch)
+        losses = self.loss_function(_float(outputs), batch)
         if not torch.isfinite(losses["loss"]):
             names = ", ".join(self.videos.video_ids[row] for row in self._culprits(outputs, rows))
             raise TrainingError(f"the loss is not finite in epoch {self.state.progress.epoch}, on the videos {names}")

@@ -13,9 +13,18 @@ class WithUncertainty(nn.Module):
         super().__init__()
         self.student = student
         self.inputs = student.inputs
+        self.started_parts = frozenset(f"student.{name}" for name in getattr(student, "started_parts", ()))
         self.log_variance = nn.Sequential(nn.Linear(width, classes), nn.BatchNorm1d(classes))
 
     def forward(self, **inputs: Tensor) -> Tensor:
-        """(B, 2C): the student's logits, then the log-variances, from one joint representation."""
+        """(B, 2C) in training: the student's logits, then the log-variances; else the logits alone."""
         joint = self.student.xvlm(**inputs)
-        return torch.cat([self.student.head(joint), self.log_variance(joint)], dim=1)
+        logits = self.student.head(joint)
+        if not self.training:
+            return logits
+        projection, norm = self.log_variance
+        if len(joint) == 1:  # one row has no variance to be normalised by
+            norm.eval()
+        log_variance = norm(projection(joint))
+        norm.train()
+        return torch.cat([logits, log_variance], dim=1)

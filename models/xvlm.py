@@ -120,6 +120,8 @@ def _text_arguments(settings: StudentSettings, tokenizer: PreTrainedTokenizerFas
 
 def _started_vision(settings: StudentSettings, start: XVLMConfig) -> dict[str, Any]:
     """The start's tower at the task's image size, and at its window size if the task names one."""
+    if "frames" in settings.modalities and not start.vision:
+        raise ValueError("the start weights were trained without frames, and the task reads frames")
     given = {"image_size": settings.clips.image_size}
     if "window_size" in settings.network.model_fields_set:
         given["window_size"] = settings.network.window_size

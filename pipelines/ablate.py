@@ -49,8 +49,8 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
                 variants=json.dumps([each.model_dump() for each in variants]),
                 seeds=seeds,
             )
-            on_gpu(teacher, scored, trained)
-            repeated_when_changed("models", steps=(teacher, scored, trained))
+            on_gpu(task, teacher, scored, trained)
+            repeated_when_changed("models", steps=(teacher, scored, trained), task=task)
             return teacher.outputs["teacher"], scored.outputs["soft_targets"], trained.outputs["scores"]
 
         def with_labels(share: float) -> Any:

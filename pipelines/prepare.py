@@ -10,6 +10,7 @@ from components.retrieve_features import retrieve_features
 from components.select_window import select_window
 from components.validate_data import validate_data
 from components.validate_features import validate_features
+from models.foundations import named_files_digest
 from pipelines.task import Task
 from pipelines.workspace import code_digest
 
@@ -72,14 +73,18 @@ def prepare(
     )
 
 
-def on_gpu(*steps: dsl.PipelineTask) -> None:
-    """Ask for a GPU on a cluster, and for shared memory to feed it from; a laptop runs without either."""
+def on_gpu(task: Task, *steps: dsl.PipelineTask) -> None:
+    """Ask for a GPU a process on a cluster, and for shared memory to feed it from; a laptop runs without either."""
     for step in steps:
-        step.set_accelerator_type(GPU).set_accelerator_limit(1).set_memory_limit(TRAINING_MEMORY)
+        step.set_accelerator_type(GPU).set_accelerator_limit(task.training.processes).set_memory_limit(TRAINING_MEMORY)
         kubernetes.empty_dir_mount(step, volume_name="shared-memory", mount_path="/dev/shm", medium="Memory")  # noqa: S108
 
 
-def repeated_when_changed(*rooms: str, steps: tuple[dsl.PipelineTask, ...]) -> None:
-    """Take ``steps`` from the local cache only while the code of the ``rooms`` they read stays as it is."""
+def repeated_when_changed(*rooms: str, steps: tuple[dsl.PipelineTask, ...], task: Task | None = None) -> None:
+    """Take ``steps`` from the local cache only while the code of the ``rooms`` they read stays as it is.
+
+    Steps that train are given the ``task``, whose start weights and tokenizer folder count as code does.
+    """
+    digest = code_digest(rooms) + ("" if task is None else named_files_digest(task.student))
     for step in steps:
-        step.set_env_variable("CPFD_CODE", code_digest(rooms))
+        step.set_env_variable("CPFD_CODE", digest)

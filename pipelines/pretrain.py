@@ -25,7 +25,7 @@ def pretrain_pipeline(task: Task) -> Callable[..., Any]:
     ) -> None:
         prepared = prepare(task, corpus, window_end, months, seed, snapshot, feature_registry)
         trained = pretrain(**prepared.rows, seed=seed, checkpoints=checkpoints)
-        on_gpu(trained)
+        on_gpu(task, trained)
         trained.set_caching_options(False)  # its folder is looked for in the run's
 
     return pretraining

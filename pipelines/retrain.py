@@ -75,7 +75,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             tracking_uri=tracking_uri,
             run_name=run_name,
         )
-        on_gpu(baseline, teacher, scored, distilled)
+        on_gpu(task, baseline, teacher, scored, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
             packed = package(
                 distilled=networks["distilled"],
@@ -100,7 +100,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             )
         for step in (registered, nominated):
             step.set_caching_options(False)
-        repeated_when_changed("models", steps=(baseline, teacher, scored, worth, distilled, judged))
+        repeated_when_changed("models", steps=(baseline, teacher, scored, worth, distilled, judged), task=task)
         repeated_when_changed("models", "registry", steps=(decided, registered, nominated))
         repeated_when_changed("models", "serving", steps=(packed, parity))
 

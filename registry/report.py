@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from models.distillation import sample_alphas
+from models.distillation import learned_targets, sample_alphas
 from models.evaluation import MODELS, Evaluation
 from models.settings import StudentSettings
 from models.soft_targets import SoftTargets
@@ -50,7 +50,7 @@ class Evidence:
         reasons = pd.concat([pq.read_table(path)["reason"].to_pandas() for path in set_aside]).str.split(":").str[0]
         table = pq.read_table(scores).to_pandas()
         judging = table[table.split == "evaluation"]
-        targets = SoftTargets.read(soft_targets)
+        targets = learned_targets(SoftTargets.read(soft_targets), student.distillation)
         alphas, _ = sample_alphas(targets, student.distillation)
         labelled = ~np.isnan(targets.loss)
         return cls(

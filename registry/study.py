@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.confidence import MAPPINGS, fit_alpha_map
+from models.distillation import learned_targets
 from models.plan import (
     BASELINE,
     CPFD,
@@ -110,7 +111,7 @@ def loss_by_rightness(study: Study) -> tuple[pd.DataFrame, list[dict[str, Any]]]
 
 def alpha_curves(study: Study) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Figure 5: alpha against the teacher's loss, by mapping, on the labelled training videos."""
-    targets, distillation = study.targets, study.distillation
+    targets, distillation = learned_targets(study.targets, study.distillation), study.distillation
     loss, right = targets.loss[targets.labelled], targets.right[targets.labelled]
     losses = np.linspace(0, max(float(np.quantile(loss, 0.995)), 0.1), 200)
     curves = {}

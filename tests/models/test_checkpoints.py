@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.checkpoints import CheckpointError, open_start, read_official, save_start, start_from
+from models.foundations import named_files_digest
 from models.interpolation import frame_positions, patch_positions, relative_positions
 from models.official import convert_official, official_config, our_names
 from models.pretraining import XVLMForPretraining
 from models.recipes import new_student, open_run
-from models.settings import NetworkSettings
+from models.settings import NetworkSettings, StudentSettings
 from models.text import TextError, learn_tokenizer
 from models.xvlm import XVLMConfig, XVLMForClassification
 
@@ -174,6 +176,27 @@ def test_a_student_starts_from_a_start_and_reads_with_its_tokenizer(artifacts, r
             assert torch.equal(values, weights[name]), name
     assert model.started_parts == {name for name in model.state_dict() if name.startswith("xvlm.")}
     assert data.tokenizer.get_vocab() == run_data.tokenizer.get_vocab()
+
+
+@pytest.mark.parametrize("given", [{}, {"window_size": 6}])
+def test_settings_with_a_start_are_read_as_they_were_written(student_settings, start, given):
+    settings = started(student_settings, start, **given)
+    again = StudentSettings.model_validate_json(settings.model_dump_json())
+    assert again.network.model_fields_set & {"window_size", "text_width"} == set(given)
+    assert again.model_dump_json() == settings.model_dump_json()
+    assert again.network.start == str(start)
+
+
+def test_other_weights_under_the_same_name_are_another_run(student_settings, start, tmp_path):
+    folder = tmp_path / "start"
+    shutil.copytree(start, folder)
+    settings = started(student_settings, folder)
+    before = named_files_digest(settings)
+    assert named_files_digest(student_settings) == ""
+    weights = load_file(folder / "model.safetensors")
+    weights["temperature"] += 1
+    save_file(weights, folder / "model.safetensors")
+    assert named_files_digest(settings) != before
 
 
 def test_another_size_of_frame_and_window_is_interpolated_and_said(

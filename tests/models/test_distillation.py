@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.distillation import METHODS, sample_alphas
-from models.recipes import distill_student, train_teachers
+from models.recipes import RunData, distill_student, train_teachers
 from models.scoring import load_teacher, score_teachers
 from models.settings import DistillationSettings
 from models.soft_targets import SoftTargets
@@ -99,3 +99,17 @@ def test_a_teacher_of_dense_features_alone_does_not_see_the_video(artifacts, run
     other = teacher(batch["input_ids"] * 0, batch["attention_mask"], dense, batch["frames"] * 0)
     assert torch.equal(seen, other)
     assert not torch.equal(seen, teacher(batch["input_ids"], batch["attention_mask"], dense + 9, batch["frames"]))
+
+
+def test_pad_takes_a_batch_of_one_video_and_keeps_its_best_epoch(artifacts, run_data, student_settings):
+    distillation = student_settings.distillation.model_copy(update={"method": "pad", "folds": 1})
+    training = student_settings.training.model_copy(update={"batch_size": 16, "epochs": 2, "patience": 1})
+    settings = student_settings.model_copy(update={"distillation": distillation, "training": training})
+    few = run_data.frame[run_data.frame.split == "train"].index[:33]  # 16, 16 and 1
+    kept = sorted([*few, *run_data.frame[run_data.frame.split == "threshold"].index])
+    data = RunData(run_data.frame.loc[kept].reset_index(drop=True), run_data.videos.select(kept), run_data.tokenizer)
+    teachers = [teacher for teacher, _ in train_teachers(data, artifacts / "privileged.parquet", settings, 0).values()]
+    targets, _ = score_teachers(teachers, data, artifacts / "privileged.parquet", settings)
+    assert set(targets.folds) == {-1}  # in-sample: no fold's teacher left the video out
+    _, history, _ = distill_student(data, targets, settings, 0)
+    assert "threshold_loss" in history[0]

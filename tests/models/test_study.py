@@ -85,3 +85,22 @@ def test_a_step_matched_baseline_takes_the_students_steps(student_settings):
     assert epochs(unlabelled=False) is None
     assert epochs(unlabelled=False, student_epochs=9) == 9
     assert epochs(unlabelled=True, method="label_smoothing") is None
+
+
+def test_a_rare_class_keeps_a_row_of_every_fold():
+    rows = pd.DataFrame({"split": "train", "label": ["rare"] * 24 + ["frequent"] * 300, "fold": np.arange(324) % 3})
+    for seed in range(40):
+        thinned = thin_labels(rows, 0.125, folds=3, seed=seed)
+        kept = thinned[thinned.split == "train"]
+        assert set(kept.fold[kept.label == "rare"]) == {0, 1, 2}
+        assert (kept.label == "rare").sum() == 3
+
+
+def test_patience_is_as_many_steps_in_a_step_matched_baseline(student_settings):
+    training = student_settings.training.model_copy(update={"epochs": 4, "patience": 2})
+    settings = student_settings.model_copy(update={"training": training})
+    assert Variant(name="x", epochs=10).settings(settings).training.patience == 5
+    assert (
+        Variant(name="x", epochs=10).settings(student_settings).training.patience
+        == student_settings.training.patience * 5
+    )

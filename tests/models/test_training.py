@@ -69,7 +69,7 @@ def test_batches_cut_padding_and_keep_rows_together(run_data, workers):
         assert torch.equal(batch["frames"], clips)
         seen += len(rows)
     assert seen == len(videos)
-    assert 0 < loader.waited <= loader.seconds
+    assert loader.waited > 0
 
 
 def test_videos_are_immutable(run_data):
@@ -161,7 +161,7 @@ def test_a_batch_that_does_not_fit_is_told_with_the_largest_that_does(run_data, 
 
     model.forward = small_memory
     training = student_settings.training.model_copy(update={"batch_size": 16})
-    with pytest.raises(TrainingError, match=r"16 videos .* that fits is 4: .*training.accumulation to 4"):
+    with pytest.raises(TrainingError, match=r"16 videos .*, but 4 do: .*batch_size to 4 or .*accumulation to 4"):
         fit(model, run_data.rows("train"), supervised, training, 0)
 
 

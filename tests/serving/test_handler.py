@@ -103,7 +103,7 @@ def text_student(run_data: RunData, student_settings: StudentSettings, tmp_path_
     folder = tmp_path_factory.mktemp("text_student")
     settings = student_settings.model_copy(update={"modalities": TEXTS})
     save_network(new_student(run_data, settings, 0), run_data.tokenizer, [], folder)
-    (folder / "serving.json").write_text(json.dumps({"task": "texts", "version": "1", "threshold": None}))
+    (folder / "serving.json").write_text(json.dumps({"task": "texts", "version": "1", "threshold": [1.0, 1.0]}))
     return folder
 
 

@@ -115,6 +115,7 @@ def train_teachers(
     distillation = settings.distillation
     dense, names = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
+    threshold = np.flatnonzero(data.frame.split == "threshold")
     training = _for_epochs(settings.training, distillation.teacher_epochs)
     sees = METHODS[distillation.method].teacher or "raw and dense"
     teachers: dict[str, tuple[Teacher, History]] = {}
@@ -130,9 +131,7 @@ def train_teachers(
                 model.scaler.fit(dense[rows])
             loss = _label_loss(_class_weights(chosen, settings))
             kept = None if keeper is None else keeper.child(name)
-            history = fit(
-                model, chosen, loss, training, own_seed, validation=_with_dense(data, videos, "threshold"), keeper=kept
-            )
+            history = fit(model, chosen, loss, training, own_seed, validation=videos.select(threshold), keeper=kept)
             teachers[name] = (model.cpu(), history)  # the device holds one teacher at a time
     return teachers
 
@@ -170,10 +169,6 @@ def new_teacher(
         dense_dropout=settings.network.dropout, dense_absence=settings.distillation.dense_dropout,
         reads_raw=sees == "raw and dense",
     )  # fmt: skip
-
-
-def _with_dense(data: RunData, videos: Videos, split: str) -> Videos:
-    return videos.select(np.flatnonzero(data.frame.split == split))
 
 
 def distill_student(

@@ -25,14 +25,12 @@ def measure(scores: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for (model, seed), each in scores.groupby(["model", "seed"], sort=False):
-        probabilities, labels, judging = unpacked(each)
-        threshold = choose_threshold(probabilities[~judging], labels[~judging])
-        judged, truth = probabilities[judging], labels[judging]
+        judged, truth, decided = decisions(each)
         rows.append(
             {
                 "model": model,
                 "seed": seed,
-                "f1": f1(truth, decide(judged, threshold), judged.shape[1]),
+                "f1": f1(truth, decided, judged.shape[1]),
                 "roc_auc": roc_auc(truth, judged),
                 "pr_auc": pr_auc(truth, judged),
             }
@@ -40,10 +38,15 @@ def measure(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def unpacked(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probabilities (N, C), labels (N,), and which rows are evaluation rows (N,), of one model and seed."""
-    probabilities = np.stack(scores.probabilities.to_numpy())
-    return probabilities, scores.label.to_numpy(), (scores.split == "evaluation").to_numpy()
+def decisions(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities (N, C), labels (N,) and decisions (N,) on the evaluation rows of one model and seed.
+
+    The threshold is chosen on the threshold rows.
+    """
+    probabilities, labels = np.stack(scores.probabilities.to_numpy()), scores.label.to_numpy()
+    judging = (scores.split == "evaluation").to_numpy()
+    threshold = choose_threshold(probabilities[~judging], labels[~judging])
+    return probabilities[judging], labels[judging], decide(probabilities[judging], threshold)
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one model is than another: paired over seeds, with the p-value of the paired t-test.
-
-    ``rows`` is the 95 % interval over resampled evaluation rows of the mean difference over seeds, where the
-    seeds share their rows.
-    """
+    """How much better one model is than another: paired over seeds, with the p-value of the paired t-test."""
 
     over_seeds: Interval
     p_value: float
-    rows: tuple[float, float] | None = None
 
 
 def differences(measures: pd.DataFrame, model: str, against: str, metric: str) -> np.ndarray:
@@ -98,10 +96,9 @@ def compare_rows(scores: pd.DataFrame, model: str, against: str, seed: int = 0) 
     classes, truth = 2, np.empty(0)
     for name, own in decided.items():
         for _, each in scores[scores.model == name].groupby("seed"):
-            probabilities, labels, judging = unpacked(each.sort_values("video_id"))
-            threshold = choose_threshold(probabilities[~judging], labels[~judging])
-            own.append(decide(probabilities[judging], threshold))
-            classes, truth = probabilities.shape[1], labels[judging]
+            judged, truth, chosen = decisions(each.sort_values("video_id"))
+            own.append(chosen)
+            classes = judged.shape[1]
     draws = bootstrap_f1(truth, decided[model] + decided[against], classes, seed)
     first = len(decided[model])
     low, high = np.quantile(draws[:, :first].mean(1) - draws[:, first:].mean(1), [0.025, 0.975])
@@ -148,9 +145,8 @@ def teacher_loss_table(scores: pd.DataFrame, student: str) -> pd.DataFrame:
     loss = pd.Series(-np.log(np.maximum(own, 1e-12)), index=teacher.video_id)
     tables = []
     for seed, each in scores[scores.model == student].groupby("seed"):
-        probabilities, labels, judging = unpacked(each)
-        threshold = choose_threshold(probabilities[~judging], labels[~judging])
-        right = decide(probabilities[judging], threshold) == labels[judging]
-        table = pd.DataFrame({"seed": seed, "video_id": each.video_id[judging], "label": labels[judging]})
-        tables.append(table.assign(right=right, teacher_loss=loss.loc[table.video_id].to_numpy()))
+        _, truth, decided = decisions(each)
+        judged = each.video_id[each.split == "evaluation"]
+        table = pd.DataFrame({"seed": seed, "video_id": judged, "label": truth})
+        tables.append(table.assign(right=decided == truth, teacher_loss=loss.loc[table.video_id].to_numpy()))
     return pd.concat(tables, ignore_index=True)

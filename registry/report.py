@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.distillation import learned_targets, sample_alphas
 from models.evaluation import MODELS, Evaluation
 from models.settings import StudentSettings
 from models.soft_targets import SoftTargets
 from registry import plots
+from registry.pages import render
 from registry.verdict import Verdict
 
 
@@ -70,11 +70,9 @@ class Evidence:
 
 def render_report(evidence: Evidence, verdict: Verdict) -> str:
     """The page as HTML text."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    )
     roc, precision_recall = plots.curves(evidence.probabilities, evidence.labels, len(evidence.evaluation.classes))
-    return environment.get_template("report.html").render(
+    return render(
+        "report.html",
         facts=evidence.facts,
         settings=json.dumps(evidence.settings, indent=1),
         student=evidence.student,

@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.confidence import MAPPINGS, fit_alpha_map
 from models.distillation import learned_targets
@@ -18,6 +16,7 @@ from models.plan import (
     PFD,
     RIVALS,
     STEPS,
+    TEACHER,
     TEMPERATURES,
     VANILLA_KD,
     mapping_name,
@@ -37,9 +36,9 @@ from models.statistics import (
     teacher_loss_table,
 )  # fmt: skip
 from registry import study_plots
+from registry.pages import render
 
 NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
-Measured = dict[float, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def table(study: Study, measures: pd.DataFrame, names: list[str]) -> list[Row]:
     rows = []
     for name in (name for name in names if name in found):
         own = measures[measures.model == name]
-        judged = name not in (BASELINE, "teacher")
+        judged = name not in (BASELINE, TEACHER)
         rows.append(
             Row(
                 name=name,
@@ -131,19 +130,17 @@ def render_study(study: Study) -> str:
     other_mappings = [mapping_name(name) for name in MAPPINGS if name != own.mapping]
     by_temperature = [CPFD if t == own.temperature else temperature_name(t) for t in TEMPERATURES]
     cost = study.cost
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    )
-    return environment.get_template("study.html").render(
+    return render(
+        "study.html",
         facts=study.facts,
         settings=json.dumps(study.settings, indent=1),
         distillation=own,
         classes=study.settings["classes"],
         seeds=int(full[full.model == CPFD].seed.nunique()),
         names=NAMES,
-        rows=int((study.scores[study.scores.model == "teacher"].split == "evaluation").sum()),
+        rows=int((study.scores[study.scores.model == TEACHER].split == "evaluation").sum()),
         tables=[
-            ("The four models", "table 3", table(study, full, [BASELINE, STEPS, PFD, CPFD, "teacher"])),
+            ("The four models", "table 3", table(study, full, [BASELINE, STEPS, PFD, CPFD, TEACHER])),
             ("What a sceptic would ask for", "rivals", table(study, full, rivals)),
             (f"Mappings (CPFD above: {own.mapping.replace('_', ' ')})", "table 6", table(study, full, other_mappings)),
             ("Temperatures", "table 7", table(study, full, by_temperature)),
@@ -154,7 +151,7 @@ def render_study(study: Study) -> str:
         time_ratio=(cost["teacher"]["milliseconds"] + cost["dense_features_milliseconds"])
         / cost["student"]["milliseconds"],
         plots=[
-            study_plots.bars(full, [BASELINE, PFD, CPFD, "teacher"]),
+            study_plots.bars(full, [BASELINE, PFD, CPFD, TEACHER]),
             study_plots.shares(measures),
             study_plots.teacher_losses(losses, study.settings["classes"]),
             study_plots.alphas(alpha_curves(study), study.targets.loss[study.targets.labelled]),

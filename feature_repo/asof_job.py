@@ -1,0 +1,289 @@
+"""The retrieval itself: small ones in one statement, large ones partition by partition, resumable."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from feast.errors import SavedDatasetLocationAlreadyExists
+from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
+from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.saved_dataset import SavedDatasetStorage
+
+from feature_repo.asof_join import ViewQuery, join_statement, literal, quote
+
+MANIFEST = "_retrieval.json"
+ROW = "__row"
+Tell = Callable[[str], None]
+
+
+def connect(settings: Any) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own, in UTC, within the store's memory limit."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+    connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
+    if settings.threads:
+        connection.execute(f"SET threads = {settings.threads}")
+    if settings.temp_directory:
+        connection.execute(f"SET temp_directory = {literal(settings.temp_directory)}")
+    return connection
+
+
+@dataclass(frozen=True)
+class EntityRows:
+    """The rows to find values for: a relation of ``connection`` with its columns, times in UTC to the microsecond.
+
+    ``digest`` changes with any value of any row; ``first`` and ``last`` are the least and the greatest time.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    sql: str
+    schema: dict[str, np.dtype]
+    timestamp: str
+    rows: int
+    first: datetime | None
+    last: datetime | None
+    digest: str
+
+    @classmethod
+    def of(cls, entity_df: pd.DataFrame | str, settings: Any) -> "EntityRows":
+        """Rows from a DataFrame, or from a DuckDB query."""
+        connection = connect(settings)
+        if isinstance(entity_df, str):
+            given, schema = f"({entity_df})", connection.sql(f"FROM ({entity_df}) LIMIT 0").df().dtypes.to_dict()
+        elif isinstance(entity_df, pd.DataFrame):
+            connection.register("given", pa.Table.from_pandas(entity_df, preserve_index=False))
+            given, schema = "given", entity_df.dtypes.to_dict()
+        else:
+            raise ValueError("historical features are retrieved for entity rows: give a DataFrame or a DuckDB query")
+        timestamp = infer_event_timestamp_from_entity_df(schema)
+        at = quote(timestamp)
+        sql = f"SELECT * REPLACE (CAST({at} AS TIMESTAMPTZ) AS {at}) FROM {given}"
+        rows, first, last, digest = connection.execute(
+            f"SELECT count(*), min({at}), max({at}), bit_xor(hash(entity)) FROM ({sql}) entity"
+        ).fetchone() or (0, None, None, 0)
+        return cls(connection, sql, schema, timestamp, rows, first, last, f"{rows}:{digest}")
+
+
+class AsofRetrievalJob(RetrievalJob):
+    """A retrieval that is computed when its rows are asked for, or written to a folder of Parquet partitions."""
+
+    def __init__(
+        self,
+        settings: Any,
+        entity: EntityRows,
+        views: list[ViewQuery],
+        on_demand: list[OnDemandFeatureView],
+        full_feature_names: bool,
+        metadata: RetrievalMetadata,
+    ) -> None:
+        super().__init__()
+        self.settings, self.entity, self.views = settings, entity, views
+        self._on_demand, self._full_feature_names, self._metadata = on_demand, full_feature_names, metadata
+
+    @property
+    def full_feature_names(self) -> bool:
+        return self._full_feature_names
+
+    @property
+    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
+        return self._on_demand
+
+    @property
+    def metadata(self) -> RetrievalMetadata:
+        return self._metadata
+
+    def to_sql(self) -> str:
+        """The whole retrieval as one DuckDB statement, rows in the order given."""
+        entity = f"SELECT *, row_number() OVER () AS {ROW} FROM ({self.entity.sql})"
+        relations = {view.name: _read(view.files, view.columns) for view in self.views}
+        joined = join_statement(entity, [*self.entity.schema, ROW], self.entity.timestamp, self.views, relations)
+        return f"SELECT * EXCLUDE ({ROW}) FROM ({joined}) ORDER BY {ROW}"
+
+    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
+        with self._ordered():
+            return self.entity.connection.execute(self.to_sql()).to_arrow_table()
+
+    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
+        return self._to_arrow_internal(timeout).to_pandas()
+
+    @contextmanager
+    def _ordered(self) -> Iterator[None]:
+        """Number rows in the order given: a scan gives them in any order unless told otherwise."""
+        self.entity.connection.execute("SET preserve_insertion_order = true")
+        try:
+            yield
+        finally:
+            self.entity.connection.execute("SET preserve_insertion_order = false")
+
+    def persist(self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None) -> None:
+        """Write to the storage's path, which is a folder of partitions. Goes on with what an earlier call left there.
+
+        Raises:
+            SavedDatasetLocationAlreadyExists: something else is there, and ``allow_overwrite`` is off.
+        """
+        path = storage.to_data_source().path.removeprefix("file://")
+        self.write(Path(path), allow_overwrite)
+
+    def write(self, folder: Path, allow_overwrite: bool = False, tell: Tell = lambda _: None) -> None:
+        """As ``persist``; ``tell`` is given a line for each table split and each partition written.
+
+        ``folder`` then holds part-00000.parquet, ... and ``_retrieval.json``, whose ``complete`` is true once all
+        parts are there. A part has its name only when it is whole.
+        """
+        plan = {"digest": self.digest, "partitions": self.partitions, "rows": self.entity.rows}
+        found = _manifest(folder)
+        if {key: found.get(key) for key in plan} != plan:
+            if folder.exists() and any(folder.iterdir()) and not allow_overwrite:
+                raise SavedDatasetLocationAlreadyExists(location=str(folder))
+            shutil.rmtree(folder, ignore_errors=True)
+        elif found["complete"]:
+            tell(f"all {self.partitions} partitions are there already")
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_manifest(folder, {**plan, "complete": False})
+        work = folder / ".work"
+        work.mkdir(exist_ok=True)
+        if not self.settings.temp_directory:
+            self.entity.connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
+        relations = self._split(work, tell) if self.partitions > 1 else self._whole
+        for part in range(self.partitions):
+            self._write_part(folder, part, relations, tell)
+        shutil.rmtree(work)
+        _write_manifest(folder, {**plan, "complete": True})
+
+    def _write_part(
+        self, folder: Path, part: int, relations: Callable[[int], tuple[str, dict[str, str]]], tell: Tell
+    ) -> None:
+        target = folder / f"part-{part:05}.parquet"
+        if target.exists():
+            return
+        entity, sources = relations(part)
+        statement = join_statement(entity, list(self.entity.schema), self.entity.timestamp, self.views, sources)
+        with whole(target) as partial:
+            copied = f"COPY ({statement}) TO {literal(str(partial))} (FORMAT parquet)"
+            (rows,) = self.entity.connection.execute(copied).fetchone() or (0,)
+        tell(f"partition {part + 1} of {self.partitions}: {rows:,} rows")
+
+    @cached_property
+    def partitions(self) -> int:
+        """How many partitions keep each within ``rows_per_partition``, by the row counts in the files' footers."""
+        rows = self.entity.rows
+        for view in self.views:
+            counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(view.files)})"
+            (count,) = self.entity.connection.execute(counted).fetchone() or (0,)
+            rows += int(count or 0)
+        return -(-rows // self.settings.rows_per_partition) or 1
+
+    @cached_property
+    def digest(self) -> str:
+        """What the result is a function of: entity rows, views, and the files as they are now."""
+        described: list[Any] = [self.entity.digest, self.settings.rows_per_partition]
+        for view in self.views:
+            found = self.entity.connection.execute(
+                f"SELECT file FROM glob({literal(view.files)}) ORDER BY 1"
+            ).fetchall()
+            files = [(name, *_stamp(name)) for (name,) in found]
+            described.append([asdict(view), files])
+        return hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()[:16]
+
+    def _whole(self, _part: int) -> tuple[str, dict[str, str]]:
+        return self.entity.sql, {view.name: _read(view.files, view.columns) for view in self.views}
+
+    def _split(self, work: Path, tell: Tell) -> Callable[[int], tuple[str, dict[str, str]]]:
+        """Write entity rows and sources by a hash of the keys that all views share; what is written stays if resumed.
+
+        Rows of a source that are known after the last entity row are left out. Views that share no key with the
+        others are read whole for every partition.
+        """
+        shared = sorted(set.intersection(*({*view.keys.values()} for view in self.views)))
+        by = shared or list(self.entity.schema)
+        self._split_one(work / "entity", self.entity.sql, by, "entity rows", tell)
+        for view in self.views if shared else []:
+            in_files = {entity: column for column, entity in view.keys.items()}
+            rows = _read(view.files, view.columns)
+            rows += f" WHERE {view.usable()} AND {view.known()} <= {literal(str(self.entity.last))}"
+            self._split_one(work / f"view-{view.name}", rows, [in_files[key] for key in shared], view.name, tell)
+
+        def relations(part: int) -> tuple[str, dict[str, str]]:
+            sources = {
+                view.name: _part_of(work / f"view-{view.name}", part, _read(view.files, view.columns))
+                for view in self.views
+            }
+            return _part_of(work / "entity", part, self.entity.sql), sources
+
+        return relations
+
+    def _split_one(self, target: Path, sql: str, by: list[str], what: str, tell: Tell) -> None:
+        if target.exists():
+            return
+        keys = ", ".join(f"CAST({quote(column)} AS VARCHAR)" for column in by)
+        with whole(target) as partial:
+            self.entity.connection.execute(
+                f"COPY (SELECT *, hash({keys}) % {self.partitions} AS __part FROM ({sql})) "
+                f"TO {literal(str(partial))} (FORMAT parquet, PARTITION_BY (__part))"
+            )
+        tell(f"split {what} into {self.partitions} partitions")
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A path to write to, which becomes ``target`` if nothing goes wrong, and is removed if something does."""
+    partial = target.with_name(f".{target.name}.partial")
+    _remove(partial)
+    try:
+        yield partial
+        partial.rename(target)
+    finally:
+        _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _read(files: str, columns: list[str]) -> str:
+    """All of a source's files, columns by name: a file may have more, or another order."""
+    named = ", ".join(map(quote, columns))
+    return f"SELECT {named} FROM read_parquet({literal(files)}, union_by_name = true, hive_partitioning = false)"
+
+
+def _part_of(table: Path, part: int, otherwise: str) -> str:
+    """One partition of a split table: its rows, none if it has none; the whole table if it was not split."""
+    if not table.exists():
+        return otherwise
+    folder = table / f"__part={part}"
+    if not folder.exists():
+        return f"SELECT * FROM ({otherwise}) WHERE false"
+    return f"SELECT * FROM read_parquet({literal(str(folder / '*.parquet'))}, hive_partitioning = false)"
+
+
+def _stamp(name: str) -> tuple[int, int]:
+    stat = Path(name).stat() if Path(name).exists() else None  # an object store's names are immutable by contract
+    return (stat.st_size, stat.st_mtime_ns) if stat else (0, 0)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _write_manifest(folder: Path, content: dict[str, Any]) -> None:
+    with whole(folder / MANIFEST) as partial:
+        partial.write_text(json.dumps(content))

@@ -1,0 +1,159 @@
+"""A Feast offline store over Parquet files whose point-in-time join is DuckDB's as-of join.
+
+Selected in ``feature_store.yaml``. It keeps the semantics of Feast's own DuckDB store, from which it inherits all
+but the historical retrieval and the writing: every entity row comes out once, in the order given; memory is
+bounded, histories may be long, ``persist`` to a folder can be resumed, and an appended batch is a file of its own.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from feast import FeatureView
+from feast.errors import FeastEntityDFMissingColumnsError
+from feast.infra.offline_stores import offline_utils
+from feast.infra.offline_stores.duckdb import DuckDBOfflineStore, DuckDBOfflineStoreConfig
+from feast.infra.offline_stores.file_source import FileSource
+from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
+from feast.infra.registry.base_registry import BaseRegistry
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.repo_config import RepoConfig
+from feast.types import from_feast_to_pyarrow_type
+from pydantic import PositiveInt
+
+from feature_repo.asof_job import AsofRetrievalJob, EntityRows
+from feature_repo.asof_join import ViewQuery
+
+NUMBERS = {pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}
+
+
+class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
+    """``offline_store`` of feature_store.yaml.
+
+    ``memory_limit`` bounds what DuckDB holds, not the entity rows given as a DataFrame: give SQL for many.
+    ``rows_per_partition`` counts rows of entities and sources together: what is joined at once.
+    """
+
+    type: str = "feature_repo.asof_store.AsofOfflineStore"
+    memory_limit: str = "4GB"
+    threads: PositiveInt | None = None
+    temp_directory: str | None = None
+    rows_per_partition: PositiveInt = 16_000_000
+
+
+class AsofOfflineStore(DuckDBOfflineStore):
+    """Feast's ``OfflineStore`` interface over DuckDB's as-of join. ``entity_df`` may be a DataFrame or DuckDB SQL."""
+
+    supports_filter_by_created_timestamp = True
+
+    @staticmethod
+    def get_historical_features(
+        config: RepoConfig,
+        feature_views: list[FeatureView],
+        feature_refs: list[str],
+        entity_df: pd.DataFrame | str,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool = False,
+        filter_by_created_timestamp: bool = False,
+    ) -> RetrievalJob:
+        """The values as of each entity row's time. Nothing is read but entity rows and Parquet footers until asked.
+
+        Raises:
+            ValueError: a feature's name in the result is taken already, or a view does not read Parquet files.
+        """
+        entity = EntityRows.of(entity_df, config.offline_store)
+        expected = offline_utils.get_expected_join_keys(project, feature_views, registry)
+        if missing := expected - set(entity.schema):
+            raise FeastEntityDFMissingColumnsError(expected, missing)
+        taken = set(entity.schema)
+        views = []
+        for view in feature_views:
+            query = view_query(view, feature_refs, config, full_feature_names, filter_by_created_timestamp)
+            if clash := sorted(taken & set(query.features)):
+                raise ValueError(
+                    f"{', '.join(clash)} of {view.name} is a column of the result already: ask for full feature names"
+                )
+            taken |= set(query.features)
+            views.append(query)
+        metadata = RetrievalMetadata(
+            features=feature_refs,
+            keys=[column for column in entity.schema if column != entity.timestamp],
+            min_event_timestamp=entity.first,
+            max_event_timestamp=entity.last,
+        )
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        return AsofRetrievalJob(config.offline_store, entity, views, on_demand, full_feature_names, metadata)
+
+    @staticmethod
+    def offline_write_batch(
+        config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
+    ) -> None:
+        """Append a batch as a file of its own beside those that are there; none of them is touched.
+
+        The same batch written twice is one file, so that an append can be repeated after a failure.
+
+        Raises:
+            ValueError: the view does not read a folder of Parquet files.
+        """
+        path = Path(_files(feature_view, config))
+        if path.suffix == ".parquet" and "*" not in path.name:
+            raise ValueError(
+                f"the view {feature_view.name} reads one file, {path}: let it read a folder to append to it"
+            )
+        folder = path.parent if "*" in path.name else path
+        digest = hashlib.sha256()
+        for batch in table.combine_chunks().to_batches():
+            digest.update(batch.serialize())
+        target = folder / f"appended-{digest.hexdigest()[:16]}.parquet"
+        partial = target.with_name(f".{target.name}.partial")
+        try:
+            pq.write_table(table, partial)
+            partial.rename(target)
+        finally:
+            partial.unlink(missing_ok=True)
+        if progress:
+            progress(len(table))
+
+
+def view_query(
+    view: FeatureView, feature_refs: list[str], config: RepoConfig, full_feature_names: bool, cut_off: bool
+) -> ViewQuery:
+    """What a retrieval reads of one view, by the names that its files use."""
+    source = view.batch_source
+    in_files = {feature: column for column, feature in source.field_mapping.items()}
+    prefix = view.projection.name_to_use()
+    asked = [ref.split(":", 1)[1] for ref in feature_refs if ref.split(":", 1)[0] == prefix]
+    declared = {field.name: from_feast_to_pyarrow_type(field.dtype) for field in view.features}
+    shown = view.projection.name_alias or view.name
+    return ViewQuery(
+        name=prefix,
+        files=_files(view, config),
+        keys={
+            in_files.get(key.name, key.name): view.projection.join_key_map.get(key.name, key.name)
+            for key in view.entity_columns
+        },
+        event=in_files.get(source.timestamp_field, source.timestamp_field),
+        created=in_files.get(source.created_timestamp_column, source.created_timestamp_column) or None,
+        features={
+            f"{shown}__{name}" if full_feature_names else name: (
+                in_files.get(name, name),
+                NUMBERS.get(declared.get(name), ""),
+            )
+            for name in asked
+        },
+        ttl=view.ttl or None,
+        cut_off=cut_off,
+    )
+
+
+def _files(view: FeatureView, config: RepoConfig) -> str:
+    """What DuckDB reads of a view's source: a file, a pattern, or everything below a folder."""
+    if not isinstance(view.batch_source, FileSource):
+        raise ValueError(f"the view {view.name} reads no Parquet files: give it a FileSource")
+    path = str(FileSource.get_uri_for_file_path(config.repo_path, view.batch_source.path)).removeprefix("file://")
+    return f"{path}/**/*.parquet" if Path(path).is_dir() else path

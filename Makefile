@@ -3,17 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SPARK := $(VENV)/.spark
 
-.PHONY: demo test test-fast lint format bench bench-epoch evidence lock clean
+.PHONY: demo test test-fast test-spark lint format bench bench-epoch evidence lock clean
 
 demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
 	$(BIN)/cpfd demo
 
 test: $(READY)  ## all tests, the end-to-end one included
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not spark"
 
-test-fast: $(READY)  ## all tests but the end-to-end one
-	$(BIN)/pytest -m "not end_to_end"
+test-fast: $(READY)  ## all tests but the end-to-end ones
+	$(BIN)/pytest -m "not end_to_end and not spark"
+
+test-spark: $(SPARK)  ## the feature store's cluster profile, in Spark's local mode; needs a JDK 17 or newer
+	$(BIN)/pytest -m spark
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -40,11 +44,17 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --quiet --no-deps --editable .
 	touch $(READY)
 
+$(SPARK): $(READY) requirements-spark.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements-spark.lock
+	touch $(SPARK)
+
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --upgrade pip
 	build/lock/bin/python -m pip install --quiet ".[dev]"
 	build/lock/bin/python -m pip freeze --exclude cpfd | sed -E 's/\+cpu$$//' > requirements.lock
+	build/lock/bin/python -m pip install --quiet ".[spark]"
+	build/lock/bin/python -m pip freeze | grep -E '^(py4j|pyspark)==' > requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -138,9 +138,10 @@ def run_part(part: Part) -> None:
     task, rows = window_of(part.data, part.corpus, part.seed)
     folder = part.target.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    catalogue, features, scored = (folder / f"{name}.parquet" for name in ("catalogue", "privileged", "judged"))
+    catalogue, scored = (folder / f"{name}.parquet" for name in ("catalogue", "judged"))
+    features = folder / "privileged"
     rows.to_parquet(catalogue, index=False)
-    pq.write_table(retrieve_features(part.corpus, task.task, rows, str(folder / "feast" / "registry.db")), features)
+    retrieve_features(part.corpus, task.task, catalogue, features, str(folder / "feast" / "registry.db"))
     run = open_run(catalogue, clips_of(part.corpus), task.student)
     own = part.of.settings(task.student)
     teachers = [teacher for teacher, _ in train_teachers(run, features, own, part.seed).values()]

@@ -2,31 +2,54 @@
 
 from typing import NamedTuple
 
-from kfp.dsl import Dataset, Input, Output
+from kfp.dsl import Artifact, Dataset, Input, Output
 
 from components.base import component
 
 
 @component()
 def retrieve_features(
-    corpus: str, task: str, feature_registry: str, catalogue: Input[Dataset], privileged: Output[Dataset]
+    corpus: str,
+    task: str,
+    feature_registry: str,
+    feature_profile: str,
+    window_end: str,
+    checkpoints: str,
+    catalogue: Input[Dataset],
+    previous: Input[Dataset],
+    privileged: Output[Dataset],
+    previous_privileged: Output[Dataset],
+    times: Output[Artifact],
 ) -> NamedTuple("Retrieved", milliseconds=float):  # type: ignore[valid-type]
-    """``privileged`` holds video_id and the dense features; only the teacher's components receive it.
+    """``privileged`` is a folder of Parquet files: video_id and the dense features, for the teacher's steps alone.
 
-    ``milliseconds`` is what the retrieval took a video.
+    ``previous_privileged`` is the same of the previous window's videos, and ``times`` says how late each view's
+    values come. ``milliseconds`` is what the retrieval took a video. What a stopped run retrieved is kept in
+    ``checkpoints`` ('' for nowhere) and gone on with.
     """
+    import json
     import time
+    from datetime import datetime
     from pathlib import Path
 
-    import pandas as pd
     import pyarrow.parquet as pq
 
-    from feature_repo.retrieval import retrieve_features
+    from feature_repo.retrieval import kept_folder, retrieve_features
+    from feature_repo.times import view_times
 
-    rows = pd.read_parquet(catalogue.path, columns=["video_id", "as_of"])
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    rows = pq.read_metadata(catalogue.path).num_rows
     started = time.perf_counter()
-    table = retrieve_features(Path(corpus), task, rows, feature_registry)
+    source, where = Path(corpus), Path(checkpoints) if checkpoints else None
+    with kept_folder(where, source, task, Path(catalogue.path), Path(privileged.path)) as folder:
+        count = retrieve_features(source, task, Path(catalogue.path), folder, feature_registry, feature_profile, tell)
     seconds = time.perf_counter() - started
-    pq.write_table(table, privileged.path)
-    print(f"{table.num_columns - 1} features of {table.num_rows} videos", flush=True)
-    return (1_000 * seconds / max(len(rows), 1),)
+    print(f"{count} features of {rows} videos", flush=True)
+    retrieve_features(
+        source, task, Path(previous.path), Path(previous_privileged.path), feature_registry, feature_profile
+    )
+    found = view_times(source, task, Path(catalogue.path), datetime.fromisoformat(window_end))
+    Path(times.path).write_text(json.dumps(found, indent=1))
+    return (1_000 * seconds / max(rows, 1),)

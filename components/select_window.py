@@ -18,13 +18,16 @@ def select_window(
     folds: int,
     seed: int,
     snapshot: str,
+    previous_videos: int,
     catalogue: Output[Dataset],
+    previous: Output[Dataset],
     facts: Output[Artifact],
 ) -> NamedTuple("Window", window_start=str):  # type: ignore[valid-type]
     """``facts`` says what the run is a function of, but for settings and code version.
 
     ``snapshot`` is the digest of the tables the run was started for ('' where nobody knows it yet): it makes
-    the step's cache see changed data, and the step refuse it if it changed since.
+    the step's cache see changed data, and the step refuse it if it changed since. ``previous`` holds that many
+    videos of the window before, to compare features with.
     """
     import json
     from datetime import datetime
@@ -32,18 +35,18 @@ def select_window(
 
     from corpus.contract import CorpusError, read_manifest, snapshot_id
     from corpus.settings import WindowSettings
-    from corpus.window import select_window, window_start
+    from corpus.window import previous_window, select_window, window_start
 
     manifest = read_manifest(Path(corpus))
     found = snapshot_id(Path(corpus))
     if snapshot and found != snapshot:
         raise CorpusError(f"the corpus {corpus} changed since the run was started ({snapshot} is now {found})")
     end = datetime.fromisoformat(window_end)
-    start = window_start(end, months)
-    settings = WindowSettings.model_validate_json(window)
+    start, settings = window_start(end, months), WindowSettings.model_validate_json(window)
     rows = select_window(Path(corpus), task, tuple(classes), start, end, settings, folds, seed)
     rows.to_parquet(catalogue.path, index=False)
-    counts = {name: int(count) for name, count in rows.split.value_counts().items()}
+    previous_window(Path(corpus), task, start, months, previous_videos, seed).to_parquet(previous.path, index=False)
+    counts = {str(name): int(count) for name, count in rows.split.value_counts().items()}
     print(f"{len(rows)} videos in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {counts}", flush=True)
     Path(facts.path).write_text(
         json.dumps(

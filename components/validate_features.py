@@ -9,22 +9,39 @@ from components.base import component
 def validate_features(
     catalogue: Input[Dataset],
     privileged: Input[Dataset],
+    previous_privileged: Input[Dataset],
+    times: Input[Artifact],
     validation: str,
     data_docs: Output[Artifact],
     data_docs_page: Output[HTML],
+    statistics: Output[Artifact],
+    features_page: Output[HTML],
 ) -> None:
-    """Stops the run on a failed critical expectation. Values that are not finite are counted and kept as missing."""
+    """Stops the run on a failed critical expectation. Values that are not finite are counted and kept as missing.
+
+    ``statistics`` are the counts that were judged, ``features_page`` shows them with the times of each view.
+    """
+    import json
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
-    from corpus.checks import feature_expectations
     from corpus.expectations import publish_page, raise_if_critical, validate
+    from corpus.feature_checks import feature_expectations, feature_facts
+    from corpus.feature_statistics import feature_statistics
     from corpus.settings import ValidationSettings
+    from registry.features import features_page as render_page
 
     settings = ValidationSettings.model_validate_json(validation)
-    rows = pq.read_metadata(catalogue.path).num_rows
-    facts, expectations = feature_expectations(pq.read_table(privileged.path), rows, settings)
-    found = validate(facts, "privileged_features", expectations, Path(data_docs.path))
+    lags = json.loads(Path(times.path).read_text())
+    previous = Path(previous_privileged.path)
+    counted = feature_statistics(Path(privileged.path), Path(catalogue.path), previous)
+    facts = feature_facts(counted, lags)
+    if facts.drift_index.isna().all():
+        print("drift is not judged: the previous window has too few videos to compare with", flush=True)
+    expectations = feature_expectations(pq.read_metadata(catalogue.path).num_rows, settings)
+    found = validate(facts, "privileged_features", expectations, Path(data_docs.path), key="feature")
     publish_page(Path(data_docs.path), Path(data_docs_page.path))
+    Path(statistics.path).write_text(facts.to_json(orient="records", indent=1))
+    Path(features_page.path).write_text(render_page(facts, lags, found))
     raise_if_critical(found, "privileged features")

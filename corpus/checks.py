@@ -1,4 +1,4 @@
-"""What is expected of a run's raw window and of its privileged features, and what is set aside row by row."""
+"""What is expected of a run's raw window, and what is set aside row by row."""
 
 import hashlib
 from collections.abc import Callable
@@ -9,7 +9,6 @@ import fsspec
 import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from great_expectations.expectations.expectation import Expectation
 
 from corpus.contract import CorpusError
@@ -142,81 +141,6 @@ def set_aside_catalogue(facts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame
     faulty = reason.notna()
     aside = pd.DataFrame({"video_id": facts.video_id[faulty], "reason": reason[faulty]})
     return facts.loc[~faulty, CATALOGUE_COLUMNS].reset_index(drop=True), aside
-
-
-def feature_expectations(
-    features: pa.Table, rows: int, settings: ValidationSettings
-) -> tuple[pd.DataFrame, list[Expectation]]:
-    """The facts table of the retrieved features and what must hold of it.
-
-    A feature's range is read from its field's metadata (``minimum``, ``maximum``), where the retrieval puts
-    what the feature view says of it. A vector is judged by its least and its greatest element, and by its length.
-    """
-    frame = pd.DataFrame({"video_id": features["video_id"].to_pandas()})
-    expectations: list[Expectation] = [
-        gxe.ExpectTableRowCountToEqual(value=rows, severity=CRITICAL, meta=says("every video has one row of features")),
-        _not_null("video_id", "every row of features has a video"),
-        gxe.ExpectColumnValuesToBeUnique(
-            column="video_id", severity=CRITICAL, meta=says("no video has two rows of features")
-        ),
-    ]
-    for field in features.schema:
-        if field.name == "video_id":
-            continue
-        values = features[field.name].to_pandas()
-        if not pa.types.is_list(field.type):
-            expectations += _feature(frame, field.name, values, field, settings)
-            continue
-        lengths = values.map(len, na_action="ignore")
-        frame[f"{field.name} length"] = lengths
-        expectations.append(
-            gxe.ExpectColumnValuesToBeInSet(
-                column=f"{field.name} length",
-                value_set=lengths.mode().tolist(),
-                severity=CRITICAL,
-                meta=says(f"every {field.name} has as many elements"),
-            )
-        )
-        for name, extreme in (("least", np.min), ("greatest", np.max)):
-            chosen = values.map(lambda vector, extreme=extreme: extreme(vector), na_action="ignore")
-            expectations += _feature(frame, f"{name} of {field.name}", chosen, field, settings)
-    return frame, expectations
-
-
-def _feature(
-    frame: pd.DataFrame, name: str, values: pd.Series, field: pa.Field, settings: ValidationSettings
-) -> list[Expectation]:
-    """Put a feature's values into the facts ``frame`` and say what must hold of them."""
-    values = values.astype("float64")
-    finite = np.isfinite(values)
-    frame[name] = values.where(finite)
-    frame[f"{name} is finite"] = finite.astype(float).where(values.notna())
-    bounds = {key.decode(): float(value) for key, value in (field.metadata or {}).items() if key in _BOUNDS}
-    found: list[Expectation] = [
-        gxe.ExpectColumnValuesToNotBeNull(
-            column=name, mostly=1 - settings.missing_share, severity=CRITICAL,
-            meta=says(f"{name} is there in at least {1 - settings.missing_share:.0%} of the rows"),
-        ),
-        gxe.ExpectColumnValuesToBeInSet(
-            column=f"{name} is finite", value_set=[1.0], severity=WARNING,
-            meta=says(f"{name} is finite (what is not counts as missing)"),
-        ),
-    ]  # fmt: skip
-    if bounds:
-        found.append(
-            gxe.ExpectColumnValuesToBeBetween(
-                column=name,
-                min_value=bounds.get("minimum"),
-                max_value=bounds.get("maximum"),
-                mostly=1 - settings.faulty_share,
-                severity=CRITICAL,
-                meta=says(f"{name} is inside its range {bounds}"),
-            )
-        )
-    return found
-
-
-_BOUNDS = (b"minimum", b"maximum")
 
 
 def _not_null(column: str, sentence: str) -> Expectation:

@@ -15,6 +15,7 @@ from great_expectations.core.expectation_validation_result import ExpectationSui
 from great_expectations.expectations.expectation import Expectation
 
 EXAMPLES = 5
+NOTE = "note"
 CRITICAL, WARNING = "critical", "warning"
 # Values of the data stand in the page as they are: whatever they hold, nothing of it is run or fetched.
 POLICY = (
@@ -45,7 +46,10 @@ class Finding:
 def validate(
     frame: pd.DataFrame, name: str, expectations: Sequence[Expectation], docs: Path, key: str = "video_id"
 ) -> list[Finding]:
-    """Run ``expectations`` over ``frame``, write the Data Docs folder ``docs`` and return what failed."""
+    """Run ``expectations`` over ``frame``, write the Data Docs folder ``docs`` and return what failed.
+
+    Rows that fail are told by their ``key``, and by their ``note`` if the frame has that column.
+    """
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     with tempfile.TemporaryDirectory() as scratch:
@@ -67,7 +71,7 @@ def validate(
             actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["site"])],
             result_format={
                 "result_format": "COMPLETE" if len(frame) < 100_000 else "SUMMARY",
-                "unexpected_index_column_names": [key] if key in frame.columns else [],
+                "unexpected_index_column_names": [column for column in (key, NOTE) if column in frame.columns],
                 "partial_unexpected_count": EXAMPLES,
             },
         )
@@ -100,7 +104,7 @@ def _sentence(config: Any, outcome: Any, key: str, broken: bool) -> str:
     result = outcome.result
     if result.get("unexpected_count") is not None:
         rows = result.get("unexpected_index_list") or []
-        examples = [f"{row.get(key)}: {_short(row.get(config.kwargs.get('column')))}" for row in rows[:EXAMPLES]]
+        examples = [_example(row, key, config.kwargs.get("column")) for row in rows[:EXAMPLES]]
         if not examples:
             examples = [_short(value) for value in (result.get("partial_unexpected_list") or [])[:EXAMPLES]]
         count, total = result["unexpected_count"], result["element_count"]
@@ -108,8 +112,13 @@ def _sentence(config: Any, outcome: Any, key: str, broken: bool) -> str:
     return f"{described}: observed {_short(result.get('observed_value'))}"
 
 
+def _example(row: dict[str, Any], key: str, column: str) -> str:
+    note = f" ({row[NOTE]})" if row.get(NOTE) else ""
+    return f"{row.get(key)}: {_short(row.get(column))}{note}"
+
+
 def _short(value: object) -> str:
-    text = str(value)
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -30,3 +30,12 @@ class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
     least_class_share: float = Field(0.01, ge=0, le=1, description="each class's least share of the labels")
     longest_text: int = Field(4_096, ge=1, description="characters beyond which a text is reported (it is cut)")
     missing_share: float = Field(0.95, ge=0, le=1, description="share of rows that a feature may be missing in")
+    drift_index: float = Field(0.25, gt=0, description="population stability index against the previous window")
+    drift_videos: int = Field(20_000, ge=0, description="videos of the previous window to compare with; 0: none")
+    stale_hours: float = Field(72, gt=0, description="a view's newest writing before the window's end may be so old")
+    written_late_share: float = Field(
+        0.05, ge=0, le=1, description="share of videos with values written after the label"
+    )
+    stops_on: tuple[Literal["missing", "range", "drift", "stale", "written_late"], ...] = Field(
+        ("missing", "range"), description="which of these stop the run; the others are told"
+    )

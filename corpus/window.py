@@ -40,23 +40,42 @@ def select_window(
     Raises:
         CorpusError: no videos in the window, no labels for the task, a class without rows.
     """
-    videos = read_table(corpus / "videos", VIDEOS).to_pandas()
-    require_times(videos, "published_at", "videos")
-    inside = (videos.published_at >= start) & (videos.published_at < end)
-    catalogue = videos[inside].sort_values(["published_at", "video_id"], kind="stable", ignore_index=True)
+    catalogue = _known_videos(corpus, task, start, end)
     if catalogue.empty:
+        videos = read_table(corpus / "videos", VIDEOS).to_pandas()
         reach = f"the corpus reaches from {videos.published_at.min()} to {videos.published_at.max()}"
         raise CorpusError(f"no videos were published in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {reach}")
-    all_labels = read_table(corpus / "labels", LABELS).to_pandas()
-    require_times(all_labels, "labeled_at", "labels")
-    labels = newest_labels(all_labels, task, end)
-    catalogue = catalogue.merge(labels, on="video_id", how="left")
-    catalogue["as_of"] = catalogue.labeled_at.fillna(pd.Timestamp(end))
     catalogue["media_uri"] = catalogue.media_uri.map(lambda uri: media_source(corpus, uri), na_action="ignore")
     catalogue["split"] = assign_splits(catalogue, settings, seed)
     require_every_class(catalogue, task, classes)
     catalogue["fold"] = assign_folds(catalogue, folds, seed)
-    return catalogue.drop(columns="labeled_at")
+    return catalogue
+
+
+def previous_window(corpus: Path, task: str, start: datetime, months: int, most: int, seed: int) -> pd.DataFrame:
+    """video_id and as_of of the window before the one that begins at ``start``: at most ``most`` videos, drawn.
+
+    What the features of this window are compared with. It may be empty: the corpus need not reach so far back.
+    """
+    videos = _known_videos(corpus, task, window_start(start, months), start)[["video_id", "as_of"]]
+    videos = videos.drop_duplicates("video_id", ignore_index=True)
+    if len(videos) <= most:
+        return videos
+    drawn = np.random.default_rng(seed).choice(len(videos), most, replace=False)
+    return videos.iloc[np.sort(drawn)].reset_index(drop=True)
+
+
+def _known_videos(corpus: Path, task: str, start: datetime, end: datetime) -> pd.DataFrame:
+    """Videos published in [start, end) with the label known at ``end`` and as_of, in the order of publication."""
+    videos = read_table(corpus / "videos", VIDEOS).to_pandas()
+    require_times(videos, "published_at", "videos")
+    inside = (videos.published_at >= start) & (videos.published_at < end)
+    chosen = videos[inside].sort_values(["published_at", "video_id"], kind="stable", ignore_index=True)
+    labels = read_table(corpus / "labels", LABELS).to_pandas()
+    require_times(labels, "labeled_at", "labels")
+    chosen = chosen.merge(newest_labels(labels, task, end), on="video_id", how="left")
+    chosen["as_of"] = chosen.labeled_at.fillna(pd.Timestamp(end)).dt.as_unit("us")
+    return chosen.drop(columns="labeled_at")
 
 
 def require_times(rows: pd.DataFrame, column: str, table: str) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from feast import FeatureView
+from feast.data_source import DataSource
 from feast.errors import FeastEntityDFMissingColumnsError
 from feast.infra.offline_stores import offline_utils
 from feast.infra.offline_stores.duckdb import DuckDBOfflineStore, DuckDBOfflineStoreConfig
@@ -25,7 +26,7 @@ from feast.repo_config import RepoConfig
 from feast.types import from_feast_to_pyarrow_type
 from pydantic import PositiveInt
 
-from feature_repo.asof_job import AsofRetrievalJob, EntityRows
+from feature_repo.asof_job import AsofRetrievalJob, EntityRows, whole
 from feature_repo.asof_join import ViewQuery
 
 NUMBERS = {pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}
@@ -89,6 +90,12 @@ class AsofOfflineStore(DuckDBOfflineStore):
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         return AsofRetrievalJob(config.offline_store, entity, views, on_demand, full_feature_names, metadata)
 
+    def get_table_column_names_and_types_from_data_source(
+        self, config: RepoConfig, data_source: DataSource
+    ) -> list[tuple[str, str]]:
+        """The columns of a source's first file and their Arrow types; Feast's own asks for a file, not a pattern."""
+        return [(field.name, str(field.type)) for field in _schema(_files(data_source, config))]
+
     @staticmethod
     def offline_write_batch(
         config: RepoConfig, feature_view: FeatureView, table: pa.Table, progress: Callable[[int], Any] | None
@@ -98,24 +105,21 @@ class AsofOfflineStore(DuckDBOfflineStore):
         The same batch written twice is one file, so that an append can be repeated after a failure.
 
         Raises:
-            ValueError: the view does not read a folder of Parquet files.
+            ValueError: the view does not read a folder of Parquet files, or the batch has other columns or types.
         """
-        path = Path(_files(feature_view, config))
-        if path.suffix == ".parquet" and "*" not in path.name:
-            raise ValueError(
-                f"the view {feature_view.name} reads one file, {path}: let it read a folder to append to it"
-            )
-        folder = path.parent if "*" in path.name else path
-        digest = hashlib.sha256()
-        for batch in table.combine_chunks().to_batches():
-            digest.update(batch.serialize())
-        target = folder / f"appended-{digest.hexdigest()[:16]}.parquet"
-        partial = target.with_name(f".{target.name}.partial")
+        files = _files(feature_view.batch_source, config)
+        if "*" not in Path(files).name:
+            raise ValueError(f"the view {feature_view.name} reads one file, {files}: give it a folder to append to")
+        schema = _schema(files)
         try:
+            table = table.select(schema.names).cast(schema).combine_chunks()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
+            raise ValueError(f"the rows for {feature_view.name} do not fit its files: {error}") from error
+        digest = hashlib.sha256()
+        for batch in table.to_batches():
+            digest.update(batch.serialize())
+        with whole(Path(files).parent / f"appended-{digest.hexdigest()[:16]}.parquet") as partial:
             pq.write_table(table, partial)
-            partial.rename(target)
-        finally:
-            partial.unlink(missing_ok=True)
         if progress:
             progress(len(table))
 
@@ -132,7 +136,7 @@ def view_query(
     shown = view.projection.name_alias or view.name
     return ViewQuery(
         name=prefix,
-        files=_files(view, config),
+        files=_files(view.batch_source, config),
         keys={
             in_files.get(key.name, key.name): view.projection.join_key_map.get(key.name, key.name)
             for key in view.entity_columns
@@ -151,9 +155,18 @@ def view_query(
     )
 
 
-def _files(view: FeatureView, config: RepoConfig) -> str:
-    """What DuckDB reads of a view's source: a file, a pattern, or everything below a folder."""
-    if not isinstance(view.batch_source, FileSource):
-        raise ValueError(f"the view {view.name} reads no Parquet files: give it a FileSource")
-    path = str(FileSource.get_uri_for_file_path(config.repo_path, view.batch_source.path)).removeprefix("file://")
-    return f"{path}/**/*.parquet" if Path(path).is_dir() else path
+def _files(source: DataSource, config: RepoConfig) -> str:
+    """What DuckDB reads of a source: a file, a pattern, or every file of a folder."""
+    if not isinstance(source, FileSource):
+        raise ValueError(f"{source.name} is not a source of Parquet files: give the view a FileSource")
+    path = str(FileSource.get_uri_for_file_path(config.repo_path, source.path)).removeprefix("file://")
+    return f"{path}/*.parquet" if Path(path).is_dir() else path
+
+
+def _schema(files: str) -> pa.Schema:
+    """The schema of the first file that a pattern names."""
+    path = Path(files)
+    found = sorted(path.parent.glob(path.name))
+    if not found:
+        raise ValueError(f"there is no file {files}")
+    return pq.read_schema(found[0]).remove_metadata()

@@ -1,101 +1,149 @@
 """Historical retrieval: each video's privileged features as they stood when its label was made."""
 
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from feast import FeatureService, FeatureStore, RepoConfig
 from feast.errors import FeastObjectNotFoundException
-from feast.types import Array
+from feast.infra.offline_stores.offline_store import RetrievalJob
 
+from feature_repo.asof_job import AsofRetrievalJob
+from feature_repo.asof_join import literal
 from feature_repo.entities import video
+from feature_repo.provider import refuse_online
 from feature_repo.services import TASK_VIEWS, feature_services
+from feature_repo.tables import FeatureError, require_table
 from feature_repo.views import feature_views
 
-TIMES = ("event_timestamp", "created_timestamp")
 REPOSITORY = Path(__file__).resolve().parent
+# The engines that can do the join, by the file that selects each.
+PROFILES = {"local": "feature_store.yaml", "spark": "feature_store.spark.yaml"}
+FEATURES = "_features.json"
+Tell = Callable[[str], None]
 
 
-class FeatureError(ValueError):
-    """Features that cannot be retrieved. The message names the task, view or table and the way out."""
-
-
-def open_store(corpus: Path, task: str, registry: str) -> tuple[FeatureStore, FeatureService]:
+def open_store(
+    corpus: Path, task: str, registry: str, profile: str = "local", **offline_store: Any
+) -> tuple[FeatureStore, FeatureService]:
     """The Feast store of this repository over a corpus, with the task's views and service applied.
 
-    Each corpus is a Feast project of its own, so that several share one registry.
+    Each corpus is a Feast project of its own, so that several share one registry. ``registry`` is a file, or the
+    URL of a database; ``offline_store`` overrides settings of the profile's store.
 
     Raises:
-        FeatureError: the task has no service, or the corpus lacks a table of it.
+        FeatureError: the task has no service, the corpus lacks a table of it, or a table is not as its view says.
     """
     if task not in TASK_VIEWS:
         raise FeatureError(
             f"the task {task} has no feature service: add a line to feature_repo/services.py "
             "that names the views its teacher may see"
         )
+    if profile not in PROFILES:
+        raise FeatureError(f"there is no profile {profile} of the feature store: there are {', '.join(PROFILES)}")
+    views = feature_views(str(corpus), profile)
+    refuse_online(views.values())
     for name in TASK_VIEWS[task]:
-        if not any((corpus / "dense" / name).glob("*.parquet")):
-            raise FeatureError(f"the corpus {corpus.name} has no dense table {name}, which the task {task} reads")
-    views = feature_views(str(corpus))
-    for name in TASK_VIEWS[task]:
-        require_columns(corpus / "dense" / name, [field.name for field in views[name].schema])
-    config = yaml.safe_load((REPOSITORY / "feature_store.yaml").read_text())
-    project = "".join(c if c.isalnum() else "_" for c in corpus.name)
+        require_table(corpus, views[name])
+    config = yaml.safe_load((REPOSITORY / PROFILES[profile]).read_text())
+    config["offline_store"] |= offline_store
+    config["project"] = "".join(c if c.isalnum() else "_" for c in corpus.name)
+    config["registry"] = {"registry_type": "sql", "path": registry} if "://" in registry else registry
+    with _applying(registry):
+        store = FeatureStore(config=RepoConfig(repo_path=REPOSITORY, **config))
+        store.apply([video, *(views[name] for name in TASK_VIEWS[task]), feature_services(views)[task]])
+    return store, store.get_feature_service(task)
+
+
+@contextmanager
+def _applying(registry: str) -> Iterator[None]:
+    """One apply at a time to a registry file, which Feast reads, changes and writes as a whole."""
+    if "://" in registry:
+        yield  # a database keeps its own order
+        return
     Path(registry).parent.mkdir(parents=True, exist_ok=True)
-    config |= {"project": project, "registry": registry}
-    store = FeatureStore(config=RepoConfig(repo_path=REPOSITORY, **config))
-    service = feature_services(views)[task]
-    store.apply([video, *(views[name] for name in TASK_VIEWS[task]), service])
-    return store, service
+    with Path(f"{registry}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def require_columns(folder: Path, features: list[str]) -> None:
-    """Raise FeatureError unless every file of a dense table has these features, and times with a zone.
-
-    Feast would read a time without zone as UTC, and tell of a missing column only in DuckDB's words.
-    """
-    for file in sorted(folder.glob("*.parquet")):
-        name = f"dense table {folder.name}, {file.name}"
-        try:
-            schema = pq.read_schema(file)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise FeatureError(f"{name}: not a whole Parquet file ({error})") from error
-        for column in ("video_id", *TIMES, *features):
-            if column not in schema.names:
-                raise FeatureError(f"{name}: no column {column}, it has {', '.join(schema.names)}")
-        for column in TIMES:
-            if getattr(schema.field(column).type, "tz", None) is None:
-                raise FeatureError(f"{name}: {column} has no time zone")
-
-
-def retrieve_features(corpus: Path, task: str, catalogue: pd.DataFrame, registry: str) -> pa.Table:
-    """Privileged features of the catalogue's videos, a row each in the catalogue's order.
+def retrieve_features(
+    corpus: Path,
+    task: str,
+    catalogue: Path,
+    folder: Path,
+    registry: str,
+    profile: str = "local",
+    tell: Tell = lambda _: None,
+    **offline_store: Any,
+) -> int:
+    """Privileged features of the catalogue's videos, a row each, as Parquet files in ``folder``.
 
     A value counts only if it was observed *and written* (event and created timestamp) before the video's
-    ``as_of``: neither late corrections nor consequences of the label come in.
+    ``as_of``: neither late corrections nor consequences of the label come in. ``_features.json`` beside the files
+    says each feature's view and range. What an interrupted call left in ``folder`` is gone on with.
+
+    Args:
+        catalogue: a Parquet file with video_id and as_of.
 
     Returns:
-        video_id and the features of the task's service, each with its view and range as field metadata.
+        the number of features.
     """
-    store, service = open_store(corpus, task, registry)
-    entities = pd.DataFrame(
-        {
-            "video_id": catalogue.video_id,
-            # Feast's cut-offs are inclusive; what was written with the label was not known before it.
-            "event_timestamp": catalogue.as_of.dt.as_unit("us") - pd.Timedelta("1us"),
-            "row": range(len(catalogue)),  # Feast's DuckDB store does not keep the order of rows
-        }
-    )
+    store, service = open_store(corpus, task, registry, profile, **offline_store)
+    table = f"read_parquet({literal(str(catalogue))})" if profile == "local" else f"parquet.`{catalogue}`"
+    # Feast's cut-offs are inclusive; what was written with the label was not known before it.
+    entities = f"SELECT video_id, as_of - INTERVAL 1 MICROSECOND AS event_timestamp FROM {table}"
     try:
-        retrieval = store.get_historical_features(entities, service, filter_by_created_timestamp=True)
-        table = retrieval.to_arrow().sort_by("row")
-    except (FeastObjectNotFoundException, pa.ArrowInvalid) as error:
-        raise FeatureError(f"the features of {task} cannot be read from {corpus}: {error}") from error
-    fields = [pa.field("video_id", pa.string())]
-    for projection in service.feature_view_projections:
-        for feature in projection.features:
-            dtype = pa.list_(pa.float32()) if isinstance(feature.dtype, Array) else pa.float32()
-            fields.append(pa.field(feature.name, dtype, metadata={**feature.tags, "view": projection.name}))
-    return table.select([field.name for field in fields]).cast(pa.schema(fields))
+        job = store.get_historical_features(entities, service, filter_by_created_timestamp=True)
+        _write(job, folder, tell)
+    except (FeastObjectNotFoundException, pa.ArrowInvalid, duckdb.Error) as error:
+        raise FeatureError(f"the features of {task} cannot be retrieved from {corpus}: {error}") from error
+    described = {
+        feature.name: {"view": projection.name, **feature.tags}
+        for projection in service.feature_view_projections
+        for feature in projection.features
+    }
+    (folder / FEATURES).write_text(json.dumps({"features": described}, indent=1))
+    return len(described)
+
+
+@contextmanager
+def kept_folder(checkpoints: Path | None, corpus: Path, task: str, catalogue: Path, target: Path) -> Iterator[Path]:
+    """A folder to retrieve into, which becomes ``target`` when all went well, and stays for the next try if not.
+
+    It lies in ``checkpoints``, under a name that follows from corpus, task and catalogue; without ``checkpoints`` it
+    is ``target`` itself.
+
+    Raises:
+        FeatureError: another run retrieves the same features at this moment.
+    """
+    if checkpoints is None:
+        yield target
+        return
+    digest = hashlib.sha256(f"{corpus.resolve()} {task} ".encode() + catalogue.read_bytes()).hexdigest()[:16]
+    kept = checkpoints / f"features-{task}-{digest}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with kept.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FeatureError(f"another run retrieves the features of {task} for the same videos right now") from error
+        yield kept
+        shutil.move(kept, target)
+
+
+def _write(job: RetrievalJob, folder: Path, tell: Tell) -> None:
+    if isinstance(job, AsofRetrievalJob):
+        job.write(folder, allow_overwrite=True, tell=tell)
+        return
+    from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SavedDatasetSparkStorage
+
+    job.persist(SavedDatasetSparkStorage(path=str(folder), file_format="parquet"), allow_overwrite=True)

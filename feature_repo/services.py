@@ -8,6 +8,7 @@ TASK_VIEWS = {
     "topic": ["engagement", "upstream_scores"],
     "fight": ["motion"],
     "trending_category": ["chart"],
+    "leak_canary": ["canary"],  # no task: what a retrieval that leaks would turn into the label
 }
 
 

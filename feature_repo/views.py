@@ -6,6 +6,7 @@ A field's tags ``minimum`` and ``maximum`` are its range, which the validation o
 from datetime import timedelta
 
 from feast import FeatureView, Field, FileSource
+from feast.data_source import DataSource
 from feast.types import Array, FeastType, Float32
 
 from feature_repo.entities import video
@@ -23,22 +24,26 @@ def _field(name: str, tags: dict[str, str] | None = None, dtype: FeastType = Flo
     return Field(name=name, dtype=dtype, tags=tags or {})
 
 
-def feature_views(corpus: str) -> dict[str, FeatureView]:
+def _source(corpus: str, view: str, profile: str) -> DataSource:
+    """The files of a view, in the words of the profile's offline store."""
+    times = {"timestamp_field": "event_timestamp", "created_timestamp_column": "created_timestamp"}
+    if profile == "spark":
+        from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+
+        return SparkSource(name=f"{view}_table", path=f"{corpus}/dense/{view}", file_format="parquet", **times)
+    return FileSource(name=f"{view}_table", path=f"{corpus}/dense/{view}/*.parquet", **times)
+
+
+def feature_views(corpus: str, profile: str = "local") -> dict[str, FeatureView]:
     """All views by name, reading the dense tables of the corpus at ``corpus``."""
 
     def view(name: str, description: str, owner: str, fields: list[Field]) -> FeatureView:
-        source = FileSource(
-            name=f"{name}_table",
-            path=f"{corpus}/dense/{name}/*.parquet",
-            timestamp_field="event_timestamp",
-            created_timestamp_column="created_timestamp",
-        )
         return FeatureView(
             name=name,
             description=description,
             entities=[video],
             schema=fields,
-            source=source,
+            source=_source(corpus, name, profile),
             ttl=timedelta(0),
             online=False,
             owner=owner,
@@ -83,6 +88,12 @@ def feature_views(corpus: str) -> dict[str, FeatureView]:
                 *(_field(name, RANK) for name in ("best_rank", "mean_rank")),
                 _field("views_per_hour_since_prev"),  # below zero where views were taken back
             ],
+        ),
+        view(
+            "canary",
+            "Simulated: the label of low_quality, but only as written after it. Worth nothing unless retrieval leaks",
+            "trust-and-safety",
+            [_field("canary", SHARE)],
         ),
     ]
     return {each.name: each for each in views}

@@ -33,9 +33,12 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
         seed: int = task.seed,
         snapshot: str = "",
         checkpoints: str = "",
+        feature_profile: str = "local",
     ) -> None:
         """Groups of students, each with its own teacher: they wait for nothing but that teacher."""
-        prepared = prepare(task, corpus, window_end, months, seed, snapshot, feature_registry)
+        prepared = prepare(
+            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
+        )
 
         def group(of: Variant, variants: Sequence[Variant], rows: dict[str, Any]) -> tuple[Any, Any, Any]:
             """The teacher of a method, its soft targets, and the scores of the students that learn from it."""

@@ -31,7 +31,15 @@ class Prepared:
 
 
 def prepare(
-    task: Task, corpus: Any, window_end: Any, months: Any, seed: Any, snapshot: Any, feature_registry: Any
+    task: Task,
+    corpus: Any,
+    window_end: Any,
+    months: Any,
+    seed: Any,
+    snapshot: Any,
+    checkpoints: Any,
+    feature_registry: Any,
+    feature_profile: Any,
 ) -> Prepared:
     """The steps up to decoding, within a pipeline function; dear steps wait until all data has passed."""
     student, classes, validation = task.student.model_dump_json(), list(task.classes), task.validation.model_dump_json()
@@ -45,6 +53,7 @@ def prepare(
         folds=task.distillation.folds,
         seed=seed,
         snapshot=snapshot,
+        previous_videos=task.validation.drift_videos,
     )
     checked = validate_data(
         catalogue=window.outputs["catalogue"],
@@ -56,12 +65,28 @@ def prepare(
         validation=validation,
     )
     catalogue = checked.outputs["sound_catalogue"]
-    features = retrieve_features(corpus=corpus, task=task.task, feature_registry=feature_registry, catalogue=catalogue)
+    features = retrieve_features(
+        corpus=corpus,
+        task=task.task,
+        feature_registry=feature_registry,
+        feature_profile=feature_profile,
+        window_end=window_end,
+        checkpoints=checkpoints,
+        catalogue=catalogue,
+        previous=window.outputs["previous"],
+    )
     privileged = features.outputs["privileged"]
-    features_checked = validate_features(privileged=privileged, catalogue=catalogue, validation=validation)
+    features_checked = validate_features(
+        privileged=privileged,
+        previous_privileged=features.outputs["previous_privileged"],
+        times=features.outputs["times"],
+        catalogue=catalogue,
+        validation=validation,
+    )
     decoded = decode_clips(catalogue=catalogue, student=student, validation=validation).after(features_checked)
     repeated_when_changed("corpus", steps=(window,))
-    repeated_when_changed("corpus", "models", steps=(checked, features_checked, decoded))
+    repeated_when_changed("corpus", "models", steps=(checked, decoded))
+    repeated_when_changed("corpus", "registry", steps=(features_checked,))
     repeated_when_changed("feature_repo", steps=(features,))
     return Prepared(
         rows={"catalogue": catalogue, "clips": decoded.outputs["clips"], "student": student},

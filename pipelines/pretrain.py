@@ -22,8 +22,11 @@ def pretrain_pipeline(task: Task) -> Callable[..., Any]:
         seed: int = task.seed,
         snapshot: str = "",
         checkpoints: str = "",
+        feature_profile: str = "local",
     ) -> None:
-        prepared = prepare(task, corpus, window_end, months, seed, snapshot, feature_registry)
+        prepared = prepare(
+            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
+        )
         trained = pretrain(**prepared.rows, seed=seed, checkpoints=checkpoints)
         on_gpu(task, trained)
         trained.set_caching_options(False)  # its folder is looked for in the run's

@@ -38,9 +38,12 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         seed: int = task.seed,
         snapshot: str = "",
         checkpoints: str = "",
+        feature_profile: str = "local",
     ) -> None:
         """Every step names what it reads: only the teacher's two steps are given the privileged artifact."""
-        prepared = prepare(task, corpus, window_end, months, seed, snapshot, feature_registry)
+        prepared = prepare(
+            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
+        )
         rows, privileged = prepared.rows, prepared.privileged
         baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
         teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)

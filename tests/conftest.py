@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 from corpus.checks import media_facts, set_aside_catalogue
@@ -65,12 +64,12 @@ def catalogue(corpus: Path, task: Task) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def artifacts(catalogue: pd.DataFrame, corpus: Path, task: Task, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with catalogue.parquet, clips.arrow and privileged.parquet, as a run makes them."""
+    """A folder with catalogue.parquet, clips.arrow and privileged/, as a run makes them."""
     folder = tmp_path_factory.mktemp("artifacts")
     catalogue.to_parquet(folder / "catalogue.parquet", index=False)
     write_clips(zip(catalogue.video_id, catalogue.media_uri, strict=True), folder / "clips.arrow", task.clips)
-    table = retrieve_features(corpus, task.task, catalogue, str(folder / "feast" / "registry.db"))
-    pq.write_table(table, folder / "privileged.parquet")
+    registry = str(folder / "feast" / "registry.db")
+    retrieve_features(corpus, task.task, folder / "catalogue.parquet", folder / "privileged", registry)
     return folder
 
 

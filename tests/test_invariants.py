@@ -51,7 +51,10 @@ def test_1_no_path_leads_from_the_privileged_artifact_to_the_student_registry_or
     spec = next(yaml.safe_load_all(compile_task(load_task(name), tmp_path / "p.yaml").read_text()))
     edges = artifact_edges(spec, spec["root"]["dag"])
     readers = {(key, reader) for maker, key, reader in edges if maker == "retrieve-features"}
-    assert readers == {("privileged", step) for step in ("validate-features", "train-teacher", "score-teacher")}
+    assert {reader for key, reader in readers if key == "privileged"} == {
+        "validate-features", "train-teacher", "score-teacher"
+    }  # fmt: skip
+    assert {reader for key, reader in readers if key != "privileged"} == {"validate-features"}
     assert {reader for maker, _, reader in edges if maker == "train-teacher"} == {"score-teacher"}
     assert {reader for maker, _, reader in edges if maker == "validate-features"} == set()
     assert {key for maker, key, _ in edges if maker == "score-teacher"} == {"soft_targets", "teacher_scores"}
@@ -72,7 +75,7 @@ def test_1_views_are_offline_and_nothing_that_is_served_names_a_feature(run_data
 
 
 def test_1_soft_targets_hold_no_dense_column(artifacts, run_data, student_settings, teachers):
-    targets, judged = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
+    targets, judged = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
     assert set(targets.table().column_names) == {"video_id", "logits", "loss", "label", "fold"}
     assert set(judged.column_names) == {"video_id", "logits"}
 
@@ -82,7 +85,7 @@ def test_1_soft_targets_hold_no_dense_column(artifacts, run_data, student_settin
 
 def test_2_no_value_was_observed_or_written_after_the_label(artifacts, corpus, catalogue):
     """Each retrieved count stands in a row of the source that was observed and written by then."""
-    found = pq.read_table(artifacts / "privileged.parquet").to_pandas().set_index("video_id")
+    found = pq.read_table(artifacts / "privileged").to_pandas().set_index("video_id")
     source = pq.read_table(corpus / "dense" / "reports").to_pandas()
     as_of = catalogue.set_index("video_id").as_of
     joined = source.merge(as_of.rename("as_of"), left_on="video_id", right_index=True)
@@ -114,7 +117,7 @@ def teachers(artifacts, run_data, student_settings, trained_on):
 
     recipes.fit = spy
     try:
-        pairs = recipes.train_teachers(run_data, artifacts / "privileged.parquet", student_settings, 0)
+        pairs = recipes.train_teachers(run_data, artifacts / "privileged", student_settings, 0)
         return [teacher for teacher, _ in pairs.values()]
     finally:
         recipes.fit = real
@@ -123,8 +126,8 @@ def teachers(artifacts, run_data, student_settings, trained_on):
 def test_3_a_soft_target_comes_from_a_teacher_that_did_not_train_on_the_video(
     artifacts, run_data, student_settings, teachers, trained_on
 ):
-    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
-    dense, _ = dense_matrix(artifacts / "privileged.parquet", run_data.videos.video_ids)
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
+    dense, _ = dense_matrix(artifacts / "privileged", run_data.videos.video_ids)
     videos = run_data.videos.with_extras(dense=torch.from_numpy(dense))
     row_of = {video_id: row for row, video_id in enumerate(videos.video_ids)}
     by_teacher = [torch.from_numpy(predict_logits(t, videos, 32)).log_softmax(1).numpy() for t in teachers]
@@ -155,7 +158,7 @@ def test_4_thresholds_come_from_other_rows_than_those_that_judge(rng):
 
 
 def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, student_settings, teachers, tmp_path):
-    _, scores = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
+    _, scores = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
     shuffled = scores.take(list(reversed(range(len(scores)))))
     pq.write_table(shuffled, tmp_path / "teacher_scores.parquet")
     for name in ("baseline", "student"):
@@ -240,11 +243,11 @@ def test_7_nothing_is_loaded_or_saved_by_a_way_that_runs_code():
 
 
 def test_7_every_service_of_the_house_belongs_to_a_task():
-    assert set(TASK_VIEWS) == set(task_names())
+    assert set(TASK_VIEWS) - {"leak_canary"} == set(task_names())
 
 
 def test_the_soft_targets_of_a_run_read_back_as_they_were(artifacts, run_data, student_settings, teachers, tmp_path):
-    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged.parquet", student_settings)
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
     pq.write_table(targets.table(), tmp_path / "soft.parquet")
     again = SoftTargets.read(tmp_path / "soft.parquet")
     assert again.video_ids == targets.video_ids

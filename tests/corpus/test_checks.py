@@ -1,15 +1,12 @@
-"""Great Expectations over the raw window and the features: what stops a run, what is set aside, what is told."""
+"""Great Expectations over the raw window: what stops a run, what is set aside, what is told."""
 
 import re
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from corpus.checks import (
     catalogue_expectations,
-    feature_expectations,
     media_facts,
     require_few_faults,
     set_aside_catalogue,
@@ -106,45 +103,6 @@ def test_an_expectation_that_cannot_be_computed_counts_as_critical(tmp_path):
     findings = validate(pd.DataFrame({"video_id": ["a"]}), "t", checks, tmp_path / "docs")
     assert [finding.severity for finding in findings] == [CRITICAL]
     assert "could not be checked" in findings[0].sentence
-
-
-def features(**columns: list[float]) -> pa.Table:
-    rows = len(next(iter(columns.values())))
-    fields = [pa.field("video_id", pa.string())]
-    fields += [pa.field(name, pa.float32(), metadata={"minimum": "0", "maximum": "1"}) for name in columns]
-    return pa.table([[f"v{index}" for index in range(rows)], *columns.values()], schema=pa.schema(fields))
-
-
-def feature_findings(table: pa.Table, rows: int, tmp_path):
-    frame, expectations = feature_expectations(table, rows, LIMITS)
-    return validate(frame, "privileged_features", expectations, tmp_path / "docs")
-
-
-def test_feature_ranges_missing_rates_and_values_that_are_not_finite(tmp_path):
-    good = list(np.linspace(0, 1, 50))
-    assert feature_findings(features(a=good), 50, tmp_path) == []
-    infinite = [float("inf"), *good[1:]]
-    (told,) = feature_findings(features(a=infinite), 50, tmp_path)
-    assert told.severity == "warning"
-    assert "1 of 50 rows fail" in told.sentence
-    out_of_range = [9.0] * 20 + good[20:]
-    assert any("inside its range" in s for s in criticals(feature_findings(features(a=out_of_range), 50, tmp_path)))
-    missing = [None] * 49 + [0.5]
-    assert any("a is there in at least" in s for s in criticals(feature_findings(features(a=missing), 50, tmp_path)))
-    assert any("one row of features" in s for s in criticals(feature_findings(features(a=good), 49, tmp_path)))
-
-
-def test_vectors_of_different_lengths_stop_the_run_before_training_does(tmp_path):
-    field = pa.field("scores", pa.list_(pa.float32()), metadata={"minimum": "0", "maximum": "1"})
-    schema = pa.schema([("video_id", pa.string()), field])
-
-    def vectors(last):
-        return pa.table([[f"v{n}" for n in range(20)], [[0.1, 0.9]] * 18 + [None, last]], schema=schema)
-
-    assert feature_findings(vectors([0.2, 0.3]), 20, tmp_path) == []
-    assert any("as many elements" in s for s in criticals(feature_findings(vectors([0.2]), 20, tmp_path)))
-    (told,) = feature_findings(vectors([0.2, float("inf")]), 20, tmp_path)
-    assert told.sentence.startswith("greatest of scores is finite")
 
 
 def test_more_faults_than_the_limit_stop_the_run():

@@ -1,5 +1,7 @@
 """Retrieval as of the label time through real Feast, against a plain reference; the repository by its own command."""
 
+import json
+import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -12,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import feature_repo
-from feature_repo.retrieval import FeatureError, require_columns, retrieve_features
+from feature_repo.retrieval import kept_folder, open_store, retrieve_features
 from feature_repo.services import TASK_VIEWS
+from feature_repo.tables import FeatureError, require_table
 from feature_repo.views import feature_views
 
 
@@ -37,10 +40,10 @@ def reference(corpus: Path, view: str, feature: str, catalogue: pd.DataFrame) ->
     ("view", "feature"), [("engagement", "views"), ("reports", "reports"), ("upstream_scores", "quality_score")]
 )
 def test_values_are_those_known_at_the_label_time(artifacts, corpus, catalogue, view, feature):
-    found = pq.read_table(artifacts / "privileged.parquet")
-    assert found["video_id"].to_pylist() == catalogue.video_id.tolist()
+    found = pq.read_table(artifacts / "privileged").to_pandas().set_index("video_id")
+    assert sorted(found.index) == sorted(catalogue.video_id)
     expected = np.array(reference(corpus, view, feature, catalogue), dtype=float)
-    np.testing.assert_allclose(found[feature].to_numpy(zero_copy_only=False), expected, equal_nan=True)
+    np.testing.assert_allclose(found.loc[catalogue.video_id, feature], expected, equal_nan=True)
 
 
 def test_the_cut_off_on_writing_keeps_late_corrections_out(artifacts, corpus, catalogue):
@@ -51,52 +54,165 @@ def test_the_cut_off_on_writing_keeps_late_corrections_out(artifacts, corpus, ca
     newest = by_event.sort_values(["event_timestamp", "created_timestamp"]).groupby("video_id").tail(1)
     leaked = newest[newest.created_timestamp > newest.as_of].set_index("video_id").reports
     assert len(leaked) >= 3  # what a join on the event time alone would have taken
-    found = pq.read_table(artifacts / "privileged.parquet").to_pandas().set_index("video_id").reports
+    found = pq.read_table(artifacts / "privileged").to_pandas().set_index("video_id").reports
     assert (found.reindex(leaked.index) != leaked).all()
+
+
+def motion_corpus(folder: Path, frame: pd.DataFrame) -> Path:
+    """A corpus with one dense table, motion, of these rows; its other features are zero."""
+    (folder / "dense" / "motion").mkdir(parents=True)
+    names = [field.name for field in feature_views("x")["motion"].schema]
+    table = pa.Table.from_pandas(frame.assign(**{name: frame.get(name, 0.0) for name in names}), preserve_index=False)
+    fields = [pa.field(f.name, pa.float32() if f.name in names else f.type) for f in table.schema]
+    pq.write_table(table.cast(pa.schema(fields)), folder / "dense" / "motion" / "a.parquet")
+    return folder
+
+
+def motion_values(corpus: Path, rows: pd.DataFrame, tmp_path: Path) -> dict[str, float]:
+    rows.to_parquet(tmp_path / "catalogue.parquet", index=False)
+    retrieve_features(corpus, "fight", tmp_path / "catalogue.parquet", tmp_path / "out", str(tmp_path / "r.db"))
+    found = pq.read_table(tmp_path / "out")
+    return dict(zip(found["video_id"].to_pylist(), found["flow_mean"].to_pylist(), strict=True))
 
 
 def test_what_was_written_with_the_label_was_not_known_before_it(tmp_path, catalogue):
     moment, second = catalogue.as_of.iloc[0], pd.Timedelta("1s")
-    keys = {"video_id": ["a", "a", "b"], "event_timestamp": [moment - second] * 3}
-    written = [moment - second, moment, moment]
-    values = {name: [1.0, 2.0, 3.0] for name in (field.name for field in feature_views("x")["motion"].schema)}
-    (tmp_path / "dense" / "motion").mkdir(parents=True)
-    frame = pd.DataFrame({**keys, "created_timestamp": written, **values})
-    table = pa.Table.from_pandas(frame.astype(dict.fromkeys(values, "float32")))
-    pq.write_table(table, tmp_path / "dense" / "motion" / "a.parquet")
+    frame = pd.DataFrame(
+        {
+            "video_id": ["a", "a", "b"],
+            "event_timestamp": [moment - second] * 3,
+            "created_timestamp": [moment - second, moment, moment],
+            "flow_mean": [1.0, 2.0, 3.0],
+        }
+    )
     rows = pd.DataFrame({"video_id": ["a", "b"], "as_of": [moment, moment]})
-    found = retrieve_features(tmp_path, "fight", rows, str(tmp_path / "r.db"))
-    assert found["flow_mean"].to_pylist() == [1.0, None]
+    assert motion_values(motion_corpus(tmp_path / "c", frame), rows, tmp_path) == {"a": 1.0, "b": None}
 
 
-def test_ranges_and_views_travel_with_the_table(artifacts):
-    field = pq.read_schema(artifacts / "privileged.parquet").field("quality_score")
-    assert field.metadata[b"view"] == b"upstream_scores"
-    assert (field.metadata[b"minimum"], field.metadata[b"maximum"]) == (b"0", b"1")
+def test_two_rows_of_one_event_and_created_time_give_one_answer_that_does_not_change(tmp_path, catalogue):
+    moment = catalogue.as_of.iloc[0]
+    early = moment - pd.Timedelta("1h")
+    values = [3.0, 1.0, 2.0] * 50
+    frame = pd.DataFrame({"video_id": "a", "event_timestamp": early, "created_timestamp": early, "flow_mean": values})
+    rows = pd.DataFrame({"video_id": ["a"], "as_of": [moment]})
+    answers = {
+        motion_values(motion_corpus(tmp_path / str(n), frame.sample(frac=1, random_state=n)), rows, tmp_path / str(n))[
+            "a"
+        ]
+        for n in range(5)
+    }
+    assert len(answers) == 1
 
 
-def test_a_task_without_service_and_a_corpus_without_table_are_named(corpus, catalogue, tmp_path):
+def test_ranges_and_views_travel_with_the_features(artifacts):
+    described = json.loads((artifacts / "privileged" / "_features.json").read_text())["features"]
+    assert described["quality_score"] == {"view": "upstream_scores", "minimum": "0", "maximum": "1"}
+    assert set(described) == set(pq.read_schema(artifacts / "privileged" / "part-00000.parquet").names) - {
+        "video_id", "event_timestamp"
+    }  # fmt: skip
+
+
+def test_a_task_without_service_and_a_corpus_without_table_are_named(corpus, tmp_path):
     with pytest.raises(FeatureError, match=r"add a line to feature_repo/services.py"):
-        retrieve_features(corpus, "nobody", catalogue, str(tmp_path / "r.db"))
+        open_store(corpus, "nobody", str(tmp_path / "r.db"))
     with pytest.raises(FeatureError, match="has no dense table motion"):
-        retrieve_features(corpus, "fight", catalogue, str(tmp_path / "r.db"))
+        open_store(corpus, "fight", str(tmp_path / "r.db"))
+    with pytest.raises(FeatureError, match="no profile hadoop"):
+        open_store(corpus, "topic", str(tmp_path / "r.db"), "hadoop")
 
 
-def test_a_dense_table_that_breaks_the_contract_is_named(tmp_path):
-    times = {name: pa.array([0], pa.timestamp("us", "UTC")) for name in ("event_timestamp", "created_timestamp")}
-    whole = {"video_id": ["a"], **times, "reports": [1.0]}
-    file = tmp_path / "reports" / "a.parquet"
-    file.parent.mkdir()
-    pq.write_table(pa.table(whole), file)
-    require_columns(file.parent, ["reports"])
-    with pytest.raises(FeatureError, match="dense table reports, a.parquet: no column reporters"):
-        require_columns(file.parent, ["reports", "reporters"])
-    pq.write_table(pa.table({**whole, "created_timestamp": pa.array([0], pa.timestamp("us"))}), file)
-    with pytest.raises(FeatureError, match="created_timestamp has no time zone"):
-        require_columns(file.parent, ["reports"])
+TIME = pa.array([0], pa.timestamp("us", "UTC"))
+WHOLE = {"video_id": ["a"], "event_timestamp": TIME, "created_timestamp": TIME, "reports": [1.0], "reporters": [1]}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"reporters": None}, "dense table reports, a.parquet: no column reporters"),
+        ({"created_timestamp": pa.array([0], pa.timestamp("us"))}, "created_timestamp has no time zone"),
+        ({"created_timestamp": ["2026-06-01"]}, "created_timestamp is string, not a timestamp"),
+        ({"reports": ["many"]}, "reports is string, not a number"),
+        ({"reports": [[1.0]]}, "reports is list<element: double>, not a number"),
+        ({"video_id": [7]}, "video_id is int64, not a string"),
+    ],
+)
+def test_a_dense_table_that_breaks_the_contract_is_named(tmp_path, change, sentence):
+    view = feature_views("x")["reports"]
+    file = tmp_path / "dense" / "reports" / "a.parquet"
+    file.parent.mkdir(parents=True)
+    with pytest.raises(FeatureError, match="no dense table reports"):
+        require_table(tmp_path, view)
+    pq.write_table(pa.table(WHOLE), file)
+    require_table(tmp_path, view)
+    pq.write_table(pa.table({name: values for name, values in {**WHOLE, **change}.items() if values is not None}), file)
+    with pytest.raises(FeatureError, match=sentence):
+        require_table(tmp_path, view)
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    file = tmp_path / "dense" / "reports" / "a.parquet"
+    file.parent.mkdir(parents=True)
+    pq.write_table(pa.table(WHOLE), file)
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(FeatureError, match="not a whole Parquet file"):
-        require_columns(file.parent, ["reports"])
+    with pytest.raises(FeatureError, match="a.parquet: not a whole Parquet file"):
+        require_table(tmp_path, feature_views("x")["reports"])
+
+
+def test_an_empty_file_and_files_with_more_columns_in_another_order_are_read(tmp_path, catalogue):
+    moment = catalogue.as_of.iloc[0]
+    early = moment - pd.Timedelta("1h")
+    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": early, "created_timestamp": early, "flow_mean": [1.0]})
+    corpus = motion_corpus(tmp_path / "c", frame)
+    table = pq.read_table(corpus / "dense" / "motion" / "a.parquet")
+    other = table.set_column(table.column_names.index("video_id"), "video_id", pa.array(["b"]))
+    other = other.select(sorted(other.column_names)).append_column("note", pa.array(["more"]))
+    pq.write_table(table.slice(0, 0), corpus / "dense" / "motion" / "0_empty.parquet")
+    pq.write_table(other, corpus / "dense" / "motion" / "z.parquet")
+    rows = pd.DataFrame({"video_id": ["a", "b", "c"], "as_of": [moment] * 3})
+    assert motion_values(corpus, rows, tmp_path) == {"a": 1.0, "b": 1.0, "c": None}
+
+
+def test_what_a_stopped_run_retrieved_is_kept_and_one_run_at_a_time_retrieves_it(artifacts, corpus, tmp_path):
+    arguments = (tmp_path / "kept", corpus, "low_quality", artifacts / "catalogue.parquet", tmp_path / "out")
+
+    def stopped_run() -> None:
+        with kept_folder(*arguments) as folder:
+            folder.mkdir()
+            (folder / "half").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_run()
+    with kept_folder(*arguments) as folder:
+        assert (folder / "half").exists()
+        with pytest.raises(FeatureError, match="another run retrieves"), kept_folder(*arguments):
+            pass
+    assert (tmp_path / "out" / "half").exists()
+    assert not folder.exists()
+
+
+def apply_twenty_times(corpus: Path, task: str, registry: str) -> None:
+    for _ in range(20):
+        open_store(corpus, task, registry)
+
+
+def test_two_applies_at_once_keep_both(corpus, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(corpus / "dense", other / "dense")
+    registry = str(tmp_path / "registry.db")
+    started = multiprocessing.get_context("spawn")
+    processes = [
+        started.Process(target=apply_twenty_times, args=(folder, task, registry))
+        for folder, task in ((corpus, "low_quality"), (other, "topic"))
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    for folder, task in ((corpus, "low_quality"), (other, "topic")):
+        store, _ = open_store(folder, task, registry)
+        assert task in {service.name for service in store.list_feature_services()}
 
 
 def test_every_task_view_exists_and_every_view_is_privileged_and_offline():

@@ -73,7 +73,7 @@ def test_every_method_trains_a_student_from_the_teacher_it_asks_for(
     distillation = student_settings.distillation.model_copy(update={"method": method, "unlabelled": True})
     training = student_settings.training.model_copy(update={"epochs": 1, "class_weights": weights})
     settings = student_settings.model_copy(update={"distillation": distillation, "training": training})
-    dense = artifacts / "privileged.parquet"
+    dense = artifacts / "privileged"
     teachers = train_teachers(run_data, dense, settings, 0)
     for name, (teacher, _) in teachers.items():
         teacher.save_pretrained(tmp_path / name)
@@ -91,7 +91,7 @@ def test_every_method_trains_a_student_from_the_teacher_it_asks_for(
 def test_a_teacher_of_dense_features_alone_does_not_see_the_video(artifacts, run_data, student_settings):
     distillation = student_settings.distillation.model_copy(update={"method": "generalised"})
     settings = student_settings.model_copy(update={"distillation": distillation})
-    teacher, _ = train_teachers(run_data, artifacts / "privileged.parquet", settings, 0)["fold-0"]
+    teacher, _ = train_teachers(run_data, artifacts / "privileged", settings, 0)["fold-0"]
     batch = run_data.videos.batch(torch.arange(2))
     dense = torch.zeros(2, len(teacher.config.dense_features))
     teacher.eval()
@@ -108,8 +108,8 @@ def test_pad_takes_a_batch_of_one_video_and_keeps_its_best_epoch(artifacts, run_
     few = run_data.frame[run_data.frame.split == "train"].index[:33]  # 16, 16 and 1
     kept = sorted([*few, *run_data.frame[run_data.frame.split == "threshold"].index])
     data = RunData(run_data.frame.loc[kept].reset_index(drop=True), run_data.videos.select(kept), run_data.tokenizer)
-    teachers = [teacher for teacher, _ in train_teachers(data, artifacts / "privileged.parquet", settings, 0).values()]
-    targets, _ = score_teachers(teachers, data, artifacts / "privileged.parquet", settings)
+    teachers = [teacher for teacher, _ in train_teachers(data, artifacts / "privileged", settings, 0).values()]
+    targets, _ = score_teachers(teachers, data, artifacts / "privileged", settings)
     assert set(targets.folds) == {-1}  # in-sample: no fold's teacher left the video out
     _, history, _ = distill_student(data, targets, settings, 0)
     assert "threshold_loss" in history[0]

@@ -63,7 +63,7 @@ def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
 ):
     settings = changed(student_settings, epochs=3, batch_size=8, checkpoint_steps=1, patience=3)
     checkpoints = tmp_path / "checkpoints"
-    rest = {"privileged": artifacts / "privileged.parquet"} if recipe == "teachers" else {}
+    rest = {"privileged": artifacts / "privileged"} if recipe == "teachers" else {}
     whole = start(job(artifacts, settings, tmp_path / "whole", recipe, **rest), tmp_path / "whole.json")
     assert whole.wait() == 0
     broken = job(artifacts, settings, tmp_path / "broken", recipe, checkpoints=checkpoints, **rest)
@@ -122,7 +122,7 @@ def test_a_failure_in_several_processes_is_told_in_its_own_words(artifacts, stud
 def test_a_student_job_learns_from_stored_soft_targets(artifacts, run_data, student_settings, tmp_path):
     import pyarrow.parquet as pq
 
-    dense = artifacts / "privileged.parquet"
+    dense = artifacts / "privileged"
     teachers = [teacher for teacher, _ in train_teachers(run_data, dense, student_settings, 0).values()]
     targets, _ = score_teachers(teachers, run_data, dense, student_settings)
     pq.write_table(targets.table(), tmp_path / "soft.parquet")

@@ -15,7 +15,7 @@ from models.study import Ground, Variant, step_matched_epochs, teacher_rows, thi
 @pytest.fixture(scope="module")
 def ground(artifacts, run_data, student_settings, tmp_path_factory) -> Ground:
     folder = tmp_path_factory.mktemp("study")
-    dense = artifacts / "privileged.parquet"
+    dense = artifacts / "privileged"
     teachers = [teacher for teacher, _ in train_teachers(run_data, dense, student_settings, 0).values()]
     targets, judged = score_teachers(teachers, run_data, dense, student_settings)
     pq.write_table(targets.table(), folder / "soft_targets.parquet")

@@ -1,0 +1,162 @@
+"""A retrieval in partitions: it is gone on with after a stop, nothing half-written counts, and memory is bounded."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from feast.errors import SavedDatasetLocationAlreadyExists
+from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
+from histories import ASOF, store_of, view_of, write_history
+
+START = pd.Timestamp("2026-06-01", tz="UTC")
+ROWS = 40_000
+
+
+@pytest.fixture
+def job_of(tmp_path, rng):
+    """A new job over the same 40,000 source and 10,000 entity rows each time, in five partitions."""
+    frame = pd.DataFrame(
+        {
+            "video_id": [f"v{n}" for n in rng.integers(0, 5_000, ROWS)],
+            "event_timestamp": START + pd.to_timedelta(rng.integers(0, 10_000, ROWS), unit="m"),
+            "count": rng.random(ROWS),
+        }
+    )
+    frame["created_timestamp"] = frame.event_timestamp + pd.to_timedelta(rng.integers(0, 500, ROWS), unit="m")
+    folder = write_history(tmp_path, "a_view", frame)
+    entities = pd.DataFrame(
+        {
+            "video_id": [f"v{n}" for n in rng.integers(0, 5_000, 10_000)],
+            "event_timestamp": START + pd.to_timedelta(rng.integers(0, 10_000, 10_000), unit="m"),
+            "row": range(10_000),
+        }
+    )
+
+    def make(**settings):
+        store = store_of(tmp_path, {**ASOF, "rows_per_partition": 10_000, **settings}, [view_of(folder)])
+        return store.get_historical_features(entities, ["a_view:count"], filter_by_created_timestamp=True)
+
+    return make
+
+
+def manifest(folder: Path) -> dict:
+    return json.loads((folder / "_retrieval.json").read_text())
+
+
+def rows_of(folder: Path) -> pd.DataFrame:
+    return pq.read_table(folder).to_pandas().sort_values("row", ignore_index=True)
+
+
+def test_a_stopped_retrieval_goes_on_where_it_stopped(job_of, tmp_path):
+    out, told = tmp_path / "out", []
+
+    def stop_after_two(line: str) -> None:
+        told.append(line)
+        if line.startswith("partition 2 of 5"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job_of().write(out, tell=stop_after_two)
+    assert told[0] == "split entity rows into 5 partitions"
+    assert manifest(out)["complete"] is False
+    kept = {part.name: part.stat().st_mtime_ns for part in out.glob("part-*")}
+    assert set(kept) == {"part-00000.parquet", "part-00001.parquet"}
+    again: list[str] = []
+    job_of().write(out, tell=again.append)
+    assert [line.split(":")[0] for line in again] == [f"partition {n} of 5" for n in (3, 4, 5)]
+    assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept
+    assert manifest(out)["complete"] is True
+    assert not (out / ".work").exists()
+    pd.testing.assert_frame_equal(rows_of(out), job_of().to_df(), check_dtype=False)
+    job_of().write(out, tell=again.append)
+    assert again[-1] == "all 5 partitions are there already"
+
+
+def test_what_another_retrieval_left_is_not_mixed_in(job_of, tmp_path):
+    out = tmp_path / "out"
+    job_of().write(out)
+    with pytest.raises(SavedDatasetLocationAlreadyExists):
+        job_of(rows_per_partition=20_000).write(out)
+    assert len(list(out.glob("part-*"))) == 5
+    job_of(rows_per_partition=20_000).write(out, allow_overwrite=True)
+    assert len(list(out.glob("part-*"))) == 3
+    source = next((tmp_path / "a_view").glob("*.parquet"))
+    table = pq.read_table(source)
+    pq.write_table(table.slice(1), source)  # the files changed: what was retrieved is another result
+    with pytest.raises(SavedDatasetLocationAlreadyExists):
+        job_of(rows_per_partition=20_000).write(out)
+
+
+def test_feasts_own_way_of_persisting_writes_the_same(job_of, tmp_path):
+    job_of().persist(SavedDatasetFileStorage(path=str(tmp_path / "saved")))
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "saved"), job_of().to_df(), check_dtype=False)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from histories import ASOF, store_of, view_of
+folder = Path(sys.argv[1])
+store = store_of(folder, {**ASOF, "rows_per_partition": 10_000}, [view_of(folder / "a_view")])
+job = store.get_historical_features(
+    f"SELECT * FROM read_parquet('{folder}/entities.parquet')", ["a_view:count"], filter_by_created_timestamp=True
+)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+job.write(folder / "out")
+"""
+
+
+@pytest.mark.parametrize("room", [4_000, 30_000, 60_000])
+def test_a_disk_that_fills_up_leaves_nothing_that_counts_and_the_next_try_goes_on(job_of, tmp_path, room):
+    """A limit on the size of a file stands for the full disk: first splits fail, then partitions do."""
+    job = job_of()
+    job.entity.connection.execute(f"COPY ({job.entity.sql}) TO '{tmp_path}/entities.parquet' (FORMAT parquet)")
+    command = [sys.executable, "-W", "ignore", "-c", FULL_DISK, str(tmp_path), str(room)]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode != 0
+    assert "write" in done.stderr.lower(), done.stderr[-400:]
+    out = tmp_path / "out"
+    assert manifest(out)["complete"] is False
+    for part in out.glob("part-*.parquet"):
+        pq.read_table(part)  # what has its name is whole
+    assert not list(out.glob("*.partial"))
+    retry = [sys.executable, "-W", "ignore", "-c", FULL_DISK, str(tmp_path), str(resource.RLIM_INFINITY)]
+    subprocess.run(retry, check=True, capture_output=True, env=environment)
+    assert manifest(out)["complete"] is True
+    pd.testing.assert_frame_equal(rows_of(out), job.to_df(), check_dtype=False)
+
+
+def test_memory_is_bounded_by_the_setting(job_of, tmp_path):
+    with pytest.raises(duckdb.OutOfMemoryException):
+        job_of(memory_limit="1MB").to_df()
+    limit = job_of(memory_limit="321MB").entity.connection.execute("SELECT current_setting('memory_limit')").fetchone()
+    assert limit == ("306.1 MiB",)
+
+
+def test_an_appended_batch_is_a_file_of_its_own_and_nothing_is_rewritten(tmp_path):
+    """Late corrections and backfills come through Feast's own ``write_to_offline_store``."""
+    times = pd.Series([START, START + pd.Timedelta("1h")])
+    first = pd.DataFrame(
+        {"video_id": ["a", "b"], "event_timestamp": times, "created_timestamp": times, "count": [1.0, 2.0]}
+    )
+    view = view_of(write_history(tmp_path, "a_view", first))
+    store = store_of(tmp_path, ASOF, [view])
+    before = {path.name: path.read_bytes() for path in (tmp_path / "a_view").iterdir()}
+    late = first.head(1).assign(count=np.float32(9.0), created_timestamp=START + pd.Timedelta("5h"))
+    for _ in range(2):  # the same batch again changes nothing
+        store.write_to_offline_store("a_view", late)
+    after = {path.name: path.read_bytes() for path in (tmp_path / "a_view").iterdir()}
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + 1
+    entities = pd.DataFrame({"video_id": "a", "event_timestamp": START + pd.to_timedelta([2, 6], unit="h")})
+    found = store.get_historical_features(entities, ["a_view:count"], filter_by_created_timestamp=True).to_df()
+    assert found["count"].tolist() == [1.0, 9.0]

@@ -1,0 +1,105 @@
+"""Each guard against leaks: it holds, and without it the leak is there."""
+
+import json
+from datetime import UTC, datetime
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from feast import FeatureStore, FeatureView
+from feast.infra.passthrough_provider import PassthroughProvider
+from histories import VIDEO
+from sklearn.metrics import roc_auc_score
+
+from feature_repo import provider
+from feature_repo.provider import PrivilegedViewOnline
+from feature_repo.retrieval import open_store, retrieve_features
+from feature_repo.times import view_times
+from feature_repo.views import feature_views
+
+END = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+def apply_online(corpus, tmp_path, tags: dict[str, str]) -> FeatureStore:
+    store, _ = open_store(corpus, "low_quality", str(tmp_path / "registry.db"))
+    view = feature_views(str(corpus))["reports"]
+    view.name, view.online, view.tags = "served", True, tags
+    store.apply([VIDEO, view])
+    return store
+
+
+@pytest.mark.parametrize("tags", [{"privileged": "true"}, {}])
+def test_apply_refuses_a_privileged_view_that_is_online_and_leaves_the_registry_as_it_was(corpus, tmp_path, tags):
+    with pytest.raises(PrivilegedViewOnline, match="served is privileged and online.*set online=False"):
+        apply_online(corpus, tmp_path, tags)
+    store, _ = open_store(corpus, "low_quality", str(tmp_path / "registry.db"))
+    assert "served" not in {view.name for view in store.list_feature_views()}
+
+
+def test_without_the_guard_feast_would_take_it(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(provider.PrivilegedProvider, "update_infra", PassthroughProvider.update_infra)
+    store = apply_online(corpus, tmp_path, {"privileged": "true"})
+    assert "served" in {view.name for view in store.list_feature_views()}
+
+
+def test_a_view_that_says_it_is_not_privileged_may_be_online(corpus, tmp_path):
+    store = apply_online(corpus, tmp_path, {"privileged": "false"})
+    assert "served" in {view.name for view in store.list_feature_views()}
+
+
+def canary_auc(labelled: pd.DataFrame, values: pd.DataFrame) -> float:
+    """How well the canary tells the label; 0.5 for videos without a value."""
+    canary = values.set_index("video_id").canary.reindex(labelled.video_id).fillna(0.5)
+    return float(roc_auc_score(labelled.label == "low_quality", canary))
+
+
+def test_the_canary_is_worth_nothing_and_would_win_without_a_cut_off(corpus, artifacts, catalogue, tmp_path):
+    """A feature that equals the label, in rows written after it and in rows observed after it."""
+    labelled = catalogue[catalogue.label.notna()]
+    registry = str(tmp_path / "registry.db")
+    retrieve_features(corpus, "leak_canary", artifacts / "catalogue.parquet", tmp_path / "out", registry)
+    honest = canary_auc(labelled, pq.read_table(tmp_path / "out").to_pandas())
+    deviation = (
+        1 / (12 * min((labelled.label == "low_quality").sum(), (labelled.label != "low_quality").sum()))
+    ) ** 0.5
+    assert abs(honest - 0.5) < 3 * deviation
+    store, service = open_store(corpus, "leak_canary", registry)
+    entities = labelled[["video_id"]].assign(event_timestamp=labelled.as_of - pd.Timedelta("1us"))
+    without_created = store.get_historical_features(entities, service).to_df()
+    assert canary_auc(labelled, without_created) == 1.0
+    at_the_end = store.get_historical_features(
+        entities.assign(event_timestamp=pd.Timestamp(END) + pd.Timedelta("30D")),
+        service,
+        filter_by_created_timestamp=True,
+    ).to_df()
+    assert canary_auc(labelled, at_the_end) == 1.0
+
+
+def test_the_share_of_values_written_after_the_label_is_counted(corpus, artifacts, catalogue):
+    found = view_times(corpus, "low_quality", artifacts / "catalogue.parquet", END)
+    labelled = catalogue[catalogue.label.notna()][["video_id", "as_of"]]
+    for view, values in found.items():
+        rows = pq.read_table(corpus / "dense" / view).to_pandas().merge(labelled, on="video_id")
+        late = rows[(rows.event_timestamp < rows.as_of) & (rows.created_timestamp >= rows.as_of)]
+        assert values["written_late_share"] == pytest.approx(late.video_id.nunique() / len(labelled))
+        known = rows[(rows.event_timestamp < rows.as_of) & (rows.created_timestamp < rows.as_of)]
+        newest = known.sort_values(["event_timestamp", "created_timestamp"]).groupby("video_id").tail(1)
+        assert (values["videos"], values["with_value"]) == (len(labelled), len(newest))
+        for lag, column in (("event_lag_hours", "event_timestamp"), ("created_lag_hours", "created_timestamp")):
+            hours = (newest.as_of - newest[column]).dt.total_seconds() / 3_600
+            expected = hours.quantile([0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]).tolist()
+            assert values[lag] == pytest.approx(expected, rel=1e-6)
+    assert found["reports"]["written_late_share"] > 0.02  # recounts and audits of the simulation
+    assert json.dumps(found)
+
+
+def test_a_view_that_nothing_was_written_to_is_stale(corpus, artifacts):
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    assert view_times(corpus, "low_quality", artifacts / "catalogue.parquet", early)["reports"]["stale_hours"] is None
+    later = view_times(corpus, "low_quality", artifacts / "catalogue.parquet", datetime(2027, 1, 1, tzinfo=UTC))
+    assert later["reports"]["stale_hours"] > 24 * 100
+
+
+def test_the_views_of_the_repository_are_offline():
+    views = feature_views("anywhere").values()
+    assert all(isinstance(view, FeatureView) and view.online is False for view in views)

@@ -1,6 +1,6 @@
 """Score every video with the teacher once: soft targets for training, scores for the evaluation."""
 
-from kfp.dsl import Dataset, Input, Model, Output
+from kfp.dsl import Artifact, Dataset, Input, Model, Output
 
 from components.base import component
 
@@ -12,21 +12,32 @@ def score_teacher(
     privileged: Input[Dataset],
     teacher: Input[Model],
     student: str,
+    seed: int,
     soft_targets: Output[Dataset],
     teacher_scores: Output[Dataset],
+    importance: Output[Artifact],
 ) -> None:
-    """Both outputs hold logits a video and no dense column."""
+    """``soft_targets`` and ``teacher_scores`` hold logits a video and no dense column.
+
+    ``importance`` names features and what shuffling them costs the teacher: it is for people, and no step reads it.
+    ``seed`` is that of the shuffles.
+    """
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
+    from models.dataset import feature_views
+    from models.importance import feature_importance
     from models.recipes import open_run, teacher_names
     from models.scoring import load_teacher, score_teachers
     from models.settings import StudentSettings
 
-    settings = StudentSettings.model_validate_json(student)
+    settings, features = StudentSettings.model_validate_json(student), Path(privileged.path)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)
     teachers = [load_teacher(Path(teacher.path) / name) for name in teacher_names(settings.distillation)]
-    for_student, for_evaluation = score_teachers(teachers, data, Path(privileged.path), settings)
+    for_student, for_evaluation = score_teachers(teachers, data, features, settings)
     pq.write_table(for_student.table(), soft_targets.path)
     pq.write_table(for_evaluation, teacher_scores.path)
+    found = feature_importance(teachers, data, features, settings, seed, feature_views(features))
+    Path(importance.path).write_text(found.model_dump_json(indent=1))
+    print(found.sentence, flush=True)

@@ -98,10 +98,23 @@ class DFXVLMForClassification(XVLMPreTrainedModel):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, dense: Tensor, frames: Tensor | None = None) -> Tensor:
         """As the student, with ``dense`` (B, D) raw values; NaN is missing."""
+        # Dense first: dropout draws in this order, and a seed's training must not change.
+        dense_states = self.dense_states(dense)
+        return self.classify(self.raw_states(input_ids, attention_mask, frames), dense_states)
+
+    def dense_states(self, dense: Tensor) -> Tensor:
+        """(B, D) raw values to (B, last of dense_widths)."""
         if self.training and self.config.dense_absence:
             absent = torch.rand(len(dense), 1, device=dense.device) < self.config.dense_absence
             dense = dense.masked_fill(absent, torch.nan)
-        branches = [self.dense_branch(self.scaler(dense))]
-        if self.config.reads_raw:
-            branches.insert(0, self.xvlm(input_ids, attention_mask, frames))
-        return self.head(torch.cat(branches, dim=1))
+        return self.dense_branch(self.scaler(dense))
+
+    def raw_states(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Raw input to (B, hidden); (B, 0) where there is no raw branch."""
+        if not self.config.reads_raw:
+            return self.scaler.centre.new_zeros(len(input_ids), 0)
+        return self.xvlm(input_ids, attention_mask, frames)
+
+    def classify(self, raw_states: Tensor, dense_states: Tensor) -> Tensor:
+        """Logits (B, C) of what the two branches made."""
+        return self.head(torch.cat([raw_states, dense_states], dim=1))

@@ -47,9 +47,7 @@ def score_teachers(
         logits.append(predict_logits(teacher, videos, training.batch_size, training.workers))
         teacher.cpu()  # the device holds one teacher at a time
     folds = settings.distillation.folds
-    scores = torch.from_numpy(np.stack(logits)).log_softmax(dim=2).unflatten(0, (folds, -1))
-    by_fold = _mean_probability(scores, 1)
-    combined = _mean_probability(by_fold, 0)
+    by_fold, combined = combine_teachers(torch.from_numpy(np.stack(logits)), folds)
     fold = data.frame.fold.to_numpy()
     train = (data.frame.split == "train").to_numpy()
     if folds > 1:
@@ -63,6 +61,15 @@ def score_teachers(
     return targets.select(
         [video_id for video_id, learns in zip(videos.video_ids, learning, strict=True) if learns]
     ), judged
+
+
+def combine_teachers(logits: torch.Tensor, folds: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logarithms of the mean probability of each fold's teachers (folds, N, C), and of all folds (N, C).
+
+    ``logits`` (folds x repeats, N, C) stand fold by fold. Rows that no teacher trained on are judged by the second.
+    """
+    by_fold = _mean_probability(logits.log_softmax(dim=2).unflatten(0, (folds, -1)), 1)
+    return by_fold, _mean_probability(by_fold, 0)
 
 
 def _mean_probability(log_probabilities: torch.Tensor, dim: int) -> torch.Tensor:

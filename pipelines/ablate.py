@@ -44,7 +44,9 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
             """The teacher of a method, its soft targets, and the scores of the students that learn from it."""
             learned = {**rows, "student": of.settings(task.student).model_dump_json()}
             teacher = train_teacher(**learned, privileged=prepared.privileged, seed=seed, checkpoints=checkpoints)
-            scored = score_teacher(**learned, privileged=prepared.privileged, teacher=teacher.outputs["teacher"])
+            scored = score_teacher(
+                **learned, privileged=prepared.privileged, teacher=teacher.outputs["teacher"], seed=seed
+            )
             trained = train_variants(
                 **learned,
                 soft_targets=scored.outputs["soft_targets"],

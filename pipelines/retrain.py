@@ -47,7 +47,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         rows, privileged = prepared.rows, prepared.privileged
         baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
         teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
-        scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"])
+        scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"], seed=seed)
         teacher_scores = scored.outputs["teacher_scores"]
         worth = check_teacher(**rows, baseline=baseline.outputs["baseline"], teacher_scores=teacher_scores)
         soft_targets = scored.outputs["soft_targets"]

@@ -89,6 +89,30 @@ def test_the_teacher_reads_dense_features_and_keeps_its_scaler(student_settings,
     assert not torch.equal(teacher(**inputs, dense=dense), teacher(**inputs, dense=dense + 5))
 
 
+@pytest.mark.parametrize("reads_raw", [True, False])
+def test_the_teachers_parts_are_its_forward_pass_with_the_same_draws_of_dropout(student_settings, inputs, reads_raw):
+    torch.manual_seed(0)
+    config = DFXVLMConfig.from_settings(
+        student_settings, TOKENIZER, dense_features=["a", "b"], dense_widths=[8], dense_absence=0.5, reads_raw=reads_raw
+    )
+    teacher = DFXVLMForClassification(config).eval()
+    dense = torch.tensor([[1.0, -2.0], [torch.nan, 0.5], [3.0, 3.0]])
+    split = teacher.classify(teacher.raw_states(**inputs), teacher.dense_states(dense))
+    assert torch.equal(teacher(**inputs, dense=dense), split)
+    parts = {name.split(".")[0] for name in teacher.state_dict()}
+    assert parts == {"scaler", "dense_branch", "head", *(["xvlm"] if reads_raw else [])}
+    teacher.train()
+    torch.manual_seed(1)
+    drawn = teacher(**inputs, dense=dense)
+    torch.manual_seed(1)
+    hidden = dense.masked_fill(torch.rand(3, 1) < 0.5, torch.nan)
+    branches = [teacher.dense_branch(teacher.scaler(hidden))]
+    if reads_raw:
+        branches.insert(0, teacher.xvlm(**inputs))
+    assert torch.equal(drawn, teacher.head(torch.cat(branches, dim=1)))
+    assert not torch.equal(drawn, split)
+
+
 def test_scaler_standardises_and_marks_what_is_missing(rng):
     values = np.stack([rng.normal(50, 10, 500), np.full(500, np.nan), np.full(500, 3.0)], axis=1)
     values[0, 0], values[1, 0] = np.nan, np.inf

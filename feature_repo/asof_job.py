@@ -71,7 +71,7 @@ class EntityRows:
         at = quote(timestamp)
         sql = f"SELECT * REPLACE (CAST({at} AS TIMESTAMPTZ) AS {at}) FROM {given}"
         rows, first, last, digest = connection.execute(
-            f"SELECT count(*), min({at}), max({at}), bit_xor(hash(entity)) FROM ({sql}) entity"
+            f"SELECT count(*), min({at}), max({at}), sum(hash(entity)) FROM ({sql}) entity"
         ).fetchone() or (0, None, None, 0)
         return cls(connection, sql, schema, timestamp, rows, first, last, f"{rows}:{digest}")
 

@@ -104,7 +104,7 @@ def dense_matrix(features: Path, video_ids: list[str]) -> tuple[np.ndarray, list
     file is held in memory at a time.
 
     Args:
-        features: a Parquet file, or a folder of them.
+        features: a folder of Parquet files with ``_features.json``, which names the features.
         video_ids: may name videos that the artifact lacks, and leave out some that it has.
 
     Raises:
@@ -114,9 +114,7 @@ def dense_matrix(features: Path, video_ids: list[str]) -> tuple[np.ndarray, list
     rows = _rows_of(source.read(columns=["video_id"]).column(0), video_ids)
     names: list[str] = []
     blocks: list[np.ndarray] = []
-    for name in source.schema.names:
-        if name == "video_id":
-            continue
+    for name in feature_views(features):
         column = source.read(columns=[name]).column(0)
         width = _vector_width(name, column)
         blocks.append(_scalars(column, rows) if width is None else _vectors(column, width, rows))
@@ -133,15 +131,9 @@ def feature_columns(names: list[str]) -> dict[str, list[int]]:
 
 
 def feature_views(features: Path) -> dict[str, str]:
-    """The feature view that each feature of the privileged artifact is of, by the feature's name; "" if unknown.
-
-    From ``_features.json`` where the artifact is a folder that holds one, else from the metadata of its columns.
-    """
-    told = features / "_features.json"
-    if told.is_file():
-        return {name: facts.get("view", "") for name, facts in json.loads(told.read_text())["features"].items()}
-    fields = [field for field in pq.ParquetDataset(features).schema if field.name != "video_id"]
-    return {field.name: (field.metadata or {}).get(b"view", b"").decode() for field in fields}
+    """The feature view of each feature of the privileged artifact, by the feature's name."""
+    described = json.loads((features / "_features.json").read_text())["features"]
+    return {name: facts["view"] for name, facts in described.items()}
 
 
 def _rows_of(known: pa.ChunkedArray, video_ids: list[str]) -> np.ndarray:

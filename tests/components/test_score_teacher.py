@@ -3,16 +3,14 @@
 import json
 from types import SimpleNamespace
 
-import pyarrow.parquet as pq
-
 from components.score_teacher import score_teacher
 from feature_repo.services import TASK_VIEWS
-from models.dataset import dense_matrix
+from models.dataset import dense_matrix, feature_views
 from models.recipes import new_teacher, teacher_names
 
 
 def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_data, student_settings, tmp_path):
-    privileged = artifacts / "privileged.parquet"
+    privileged = artifacts / "privileged"
     _, names = dense_matrix(privileged, [])
     for name in teacher_names(student_settings.distillation):
         new_teacher(run_data, student_settings, names, "raw and dense", 0).save_pretrained(tmp_path / "teacher" / name)
@@ -27,7 +25,7 @@ def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_
     score_teacher.python_func(**given, student=student_settings.model_dump_json(), seed=0)
     told = json.loads(outputs["importance"].read_text())
     assert told["rows"] == (run_data.frame.split == "threshold").sum()
-    assert [each["feature"] for each in told["features"]] == pq.read_schema(privileged).names[1:]
+    assert [each["feature"] for each in told["features"]] == list(feature_views(privileged))
     assert {each["view"] for each in told["features"]} == {each["view"] for each in told["views"]}
     assert {each["view"] for each in told["views"]} == set(TASK_VIEWS["low_quality"])
     assert any(each["log_loss_rise"] != 0 for each in told["features"])

@@ -1,6 +1,5 @@
 """What is counted of retrieved features and what must hold of it; each limit broken once."""
 
-import json
 import re
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from privileged_artifact import write_privileged
 
 from corpus.expectations import CRITICAL, DataInvalid, Finding, raise_if_critical, validate
 from corpus.feature_checks import feature_expectations, feature_facts
@@ -19,20 +19,15 @@ FINE = {"written_late_share": 0.0, "stale_hours": 1.0, "repeated_rows": 0}
 GOOD = np.linspace(0, 1, 1_000)
 
 
-def artifact(folder: Path, parts: int = 2, **features: object) -> Path:
+def artifact(folder: Path, **features: object) -> Path:
     """A folder of retrieved features, all of the view ``a_view`` and with a range from 0 to 1."""
-    folder.mkdir()
     rows = len(next(iter(features.values())))  # type: ignore[arg-type]
     columns = {"video_id": pa.array([f"v{n}" for n in range(rows)])}
     for name, values in features.items():
         vectors = any(isinstance(value, list) for value in values)  # type: ignore[attr-defined]
         columns[name] = pa.array(values, pa.list_(pa.float32()) if vectors else pa.float32(), from_pandas=False)
-    table = pa.table(columns)
-    for part in range(parts):
-        pq.write_table(table.take(pa.array(range(part, rows, parts))), folder / f"part-{part:05}.parquet")
     described = {name: {"view": "a_view", "minimum": "0", "maximum": "1"} for name in features}
-    (folder / "_features.json").write_text(json.dumps({"features": described}))
-    return folder
+    return write_privileged(folder, pa.table(columns), described, parts=2)
 
 
 def found(tmp_path: Path, times: dict | None = None, limits=LIMITS, videos=None, before=None, **now) -> list[Finding]:

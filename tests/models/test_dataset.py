@@ -1,11 +1,9 @@
 """The privileged artifact as a matrix: every kind of column, missing values, missing rows, one file or many."""
 
-import json
-
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from privileged_artifact import write_privileged
 
 from models.dataset import dense_matrix, feature_columns, feature_views
 
@@ -33,47 +31,40 @@ ROWS = {
 
 @pytest.mark.parametrize("video_ids", [["d", "absent", "a", "c", "b"], ["absent", "b"], ["c", "a", "c"], ["absent"]])
 def test_rows_come_in_the_order_asked_for_and_what_is_missing_is_nan(tmp_path, video_ids):
-    pq.write_table(TABLE, tmp_path / "privileged.parquet")
-    dense, names = dense_matrix(tmp_path / "privileged.parquet", video_ids)
+    dense, names = dense_matrix(write_privileged(tmp_path / "privileged", TABLE), video_ids)
     assert names == NAMES
     assert dense.dtype == np.float32
     np.testing.assert_array_equal(dense, np.array([ROWS[video_id] for video_id in video_ids], np.float32))
 
 
 def test_a_folder_of_parts_reads_as_one_file_whatever_is_null_in_a_part(tmp_path):
-    folder = tmp_path / "privileged"
-    folder.mkdir()
-    for part in range(4):
-        pq.write_table(TABLE.slice(part, 1), folder / f"part-{part}.parquet")
-    (folder / "_features.json").write_text(json.dumps({"features": {"count": {"view": "reports"}, "share": {}}}))
+    timed = TABLE.append_column("event_timestamp", pa.array([0] * 4, pa.timestamp("us", "UTC")))  # not a feature
+    folder = write_privileged(tmp_path / "privileged", timed, {"count": {"view": "reports"}}, parts=4)
     dense, names = dense_matrix(folder, ["c", "b", "absent", "d"])
     assert names == NAMES
     np.testing.assert_array_equal(dense, np.array([ROWS[each] for each in ("c", "b", "absent", "d")], np.float32))
-    assert feature_views(folder) == {"count": "reports", "share": ""}
+    views = feature_views(folder)
+    assert (views["count"], views["share"]) == ("reports", "")
 
 
 def test_an_artifact_without_rows_knows_no_value(tmp_path):
-    pq.write_table(TABLE.slice(0, 0), tmp_path / "privileged.parquet")
-    dense, _ = dense_matrix(tmp_path / "privileged.parquet", ["a", "b"])
+    dense, _ = dense_matrix(write_privileged(tmp_path / "privileged", TABLE.slice(0, 0)), ["a", "b"])
     assert len(dense) == 2
     assert np.isnan(dense).all()
 
 
 def test_two_rows_of_a_video_and_vectors_of_two_lengths_are_errors(tmp_path):
-    path = tmp_path / "privileged.parquet"
-    pq.write_table(pa.table({"video_id": ["a", "a"], "count": [1, 2]}), path)
+    path = write_privileged(tmp_path / "twice", pa.table({"video_id": ["a", "a"], "count": [1, 2]}))
     with pytest.raises(ValueError, match="two rows"):
         dense_matrix(path, ["a"])
-    pq.write_table(pa.table({"video_id": ["a", "b"], "scores": [[1.0], [1.0, 2.0]]}), path)
+    path = write_privileged(tmp_path / "uneven", pa.table({"video_id": ["a", "b"], "scores": [[1.0], [1.0, 2.0]]}))
     with pytest.raises(ValueError, match=r"scores differ in length: \[1, 2\]"):
         dense_matrix(path, ["a"])
 
 
-def test_columns_are_told_apart_by_feature_and_features_by_view(artifacts, tmp_path):
+def test_columns_are_told_apart_by_feature_and_features_by_view(artifacts):
     assert feature_columns(["a", "b[0]", "b[1]", "c"]) == {"a": [0], "b": [1, 2], "c": [3]}
-    views = feature_views(artifacts / "privileged.parquet")  # as retrieval writes it
+    views = feature_views(artifacts / "privileged")  # as retrieval writes it
     assert views["reports"] == views["reporters"] == "reports"
-    _, names = dense_matrix(artifacts / "privileged.parquet", ["absent"])
+    _, names = dense_matrix(artifacts / "privileged", ["absent"])
     assert list(feature_columns(names)) == list(views)
-    pq.write_table(TABLE, tmp_path / "plain.parquet")
-    assert set(feature_views(tmp_path / "plain.parquet").values()) == {""}

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
+from privileged_artifact import write_privileged
 
 from models.importance import Importance, feature_importance
 from models.metrics import roc_auc
@@ -42,8 +42,7 @@ def data(run_data):
 
 
 def write(path, data, **columns):
-    pq.write_table(pa.table({"video_id": data.videos.video_ids, **columns}), path)
-    return path
+    return write_privileged(path, pa.table({"video_id": data.videos.video_ids, **columns}))
 
 
 def known_columns(data, seed=0):
@@ -60,7 +59,7 @@ def known_columns(data, seed=0):
 
 @pytest.fixture(scope="module")
 def features(data, tmp_path_factory):
-    return write(tmp_path_factory.mktemp("known") / "privileged.parquet", data, **known_columns(data))
+    return write(tmp_path_factory.mktemp("known") / "privileged", data, **known_columns(data))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +147,7 @@ def test_a_vector_is_one_feature_and_a_view_moves_together(data, settings, tmp_p
     columns, rng = known_columns(data), np.random.default_rng(5)
     apart = rng.normal(size=len(data.videos)) * 5
     path = write(
-        tmp_path / "privileged.parquet", data,
+        tmp_path / "privileged", data,
         telling=columns["telling"], vector=np.stack([apart, -apart], 1).tolist(), left=apart, right=-apart,
     )  # fmt: skip
     names = ["telling", "vector[0]", "vector[1]", "left", "right"]

@@ -7,6 +7,7 @@ raw input does, which is what makes them privileged. On purpose the tables also 
 
 - late corrections: old values rewritten after the review, with the outcome in them (``created_timestamp``);
 - consequences of the label: a video taken down gets no more views, and a burst of reports;
+- a canary: the label itself, but only as written after it, worth nothing unless retrieval leaks;
 - missing rows and values, broken files, re-uploads of the same file, a repeated id, odd texts.
 """
 
@@ -22,7 +23,7 @@ import pyarrow as pa
 from corpus.contract import LABELS, VIDEOS, Manifest, conform, new_corpus, write_by_day
 from corpus.latents import TOPICS, Latents, SimulationSettings, draw_latents, sigmoid, to_time, video_ids
 from corpus.rendering import Scene, duplicate, render, spoil
-from corpus.simulate_dense import dense_tables, to_arrow
+from corpus.simulate_dense import canary_table, dense_tables, to_arrow
 
 LEXICON = {
     "sport": ["match", "goal", "team", "race", "run", "score", "試合", "финал", "coach", "ball"],
@@ -52,7 +53,9 @@ def simulate(
     labels = label_table(latents, random)
     with new_corpus(target, manifest, replace) as folder:
         write_by_day(conform(pa.Table.from_pandas(labels), LABELS, "labels"), folder / "labels", "labeled_at")
-        for view, frame in dense_tables(latents, labels, random).items():
+        dense = dense_tables(latents, labels, random)
+        dense["canary"] = canary_table(latents, labels, np.random.default_rng([settings.seed, 1]))
+        for view, frame in dense.items():
             write_by_day(to_arrow(frame), folder / "dense" / view, "event_timestamp")
         (folder / "media").mkdir()
         render_all(latents, videos, folder, settings.seed, progress)

@@ -75,6 +75,39 @@ def _upstream_scores(latents: Latents, random: np.random.Generator) -> pd.DataFr
     return frame[random.random(count) > 0.04]
 
 
+def canary_table(latents: Latents, labels: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """The label of low_quality, 1.0 or 0.0, written only after it: a model that gains by it was trained on a leak.
+
+    Three kinds of rows. One a video, before any label, says nothing: a coin. One a label is dated back to before it
+    but written after it, so only a cut by ``created_timestamp`` keeps it out. One a label is observed after it.
+
+    Args:
+        random: a generator of its own, so that the other tables are the same with and without it.
+    """
+    reviewed = labels[labels.task == "low_quality"]
+    label = (reviewed.label == "low_quality").to_numpy().astype(float)
+    published = pd.Series(latents.published, video_ids(latents)).loc[reviewed.video_id].to_numpy()
+    labeled = to_seconds(reviewed.labeled_at).to_numpy().astype(np.int64)
+    coin = random.integers(2, size=len(latents.published)).astype(float)
+    kinds = [
+        (video_ids(latents), latents.published + 3_600, latents.published + 4_200, coin),
+        (reviewed.video_id, published + 5_400, labeled + 86_400, label),
+        (reviewed.video_id, labeled + 3_600, labeled + 4_200, label),
+    ]
+    frames = [
+        pd.DataFrame(
+            {
+                "video_id": np.asarray(ids),
+                "event_timestamp": to_time(event),
+                "created_timestamp": to_time(created),
+                "canary": value,
+            }
+        )
+        for ids, event, created, value in kinds
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
 def _rows(latents: Latents, event: np.ndarray, random: np.random.Generator, **features: object) -> pd.DataFrame:
     written = event + random.integers(300, 2_400, len(event))
     keys = {"video_id": video_ids(latents), "event_timestamp": to_time(event), "created_timestamp": to_time(written)}

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 TOPICS = ("sport", "music", "cooking", "gaming", "nature")
+LABEL_TASKS = ("harmful_content", "low_quality", "topic")
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -55,9 +56,15 @@ def draw_latents(settings: SimulationSettings, random: np.random.Generator) -> L
     )
 
 
+def id_digits(videos: int) -> int:
+    """Digits of an id: enough for ids to sort as the videos do."""
+    return max(7, len(str(videos - 1)))
+
+
 def video_ids(latents: Latents) -> list[str]:
     """Ids in the order of the latents."""
-    return [f"v{index:07d}" for index in range(len(latents.harm))]
+    digits = id_digits(len(latents.harm))
+    return [f"v{index:0{digits}d}" for index in range(len(latents.harm))]
 
 
 def to_time(seconds: np.ndarray) -> pd.Series:

@@ -22,16 +22,20 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def simulate_corpus(workspace: "Workspace", name: str, settings: "SimulationSettings", replace: bool) -> None:
+def simulate_corpus(
+    workspace: "Workspace", name: str, settings: "SimulationSettings", replace: bool, tables_only: bool = False
+) -> None:
     from rich.progress import Progress
 
     from corpus.contract import read_manifest
     from corpus.simulate import simulate
+    from corpus.simulate_tables import simulate_tables
 
     target = workspace.corpus(name)
+    make, doing = (simulate_tables, "writing tables") if tables_only else (simulate, "rendering videos")
     with Progress(console=err, transient=True) as bar:
-        rendering = bar.add_task("rendering videos", total=settings.videos)
-        simulate(target, settings, replace, lambda done: bar.update(rendering, completed=done))
+        step = bar.add_task(doing, total=settings.videos)
+        make(target, settings, replace, lambda done: bar.update(step, completed=done))
     manifest = read_manifest(target)
     out.print(f"{manifest.description}\nMade by: {manifest.made_by}\nIn: {target}")
 

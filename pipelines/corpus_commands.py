@@ -18,13 +18,16 @@ def corpus_simulate(
     videos: Annotated[int, typer.Option(min=60, help="How many videos.")] = 4000,
     days: Annotated[int, typer.Option(min=10, help="Over how many days.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same corpus.")] = 0,
+    tables_only: Annotated[
+        bool, typer.Option("--tables-only", help="No media: millions of videos in minutes.")
+    ] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a corpus of that name.")] = False,
 ) -> None:
     """Render a simulated corpus: real mp4 files, texts, labels, dense features over time."""
     from corpus.latents import SimulationSettings
 
     settings = SimulationSettings(videos=videos, days=days, seed=seed)
-    simulate_corpus(workspace_at(workspace), name, settings, replace)
+    simulate_corpus(workspace_at(workspace), name, settings, replace, tables_only)
 
 
 @corpus_app.command("import")

@@ -14,7 +14,9 @@ def write_privileged(
     """Parts and ``_features.json``; what is not ``described`` of the table's features is of no view and any range."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in range(parts):
-        pq.write_table(table.take(pa.array(range(part, len(table), parts), pa.int64())), folder / f"part-{part:05}.parquet")
+        pq.write_table(
+            table.take(pa.array(range(part, len(table), parts), pa.int64())), folder / f"part-{part:05}.parquet"
+        )
     features = [name for name in table.column_names if name not in ("video_id", "event_timestamp")]
     told = {name: {"view": "", **(described or {}).get(name, {})} for name in features}
     (folder / "_features.json").write_text(json.dumps({"features": told}))

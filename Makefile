@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SPARK := $(VENV)/.spark
 
-.PHONY: demo test test-fast test-spark lint format bench bench-epoch evidence lock clean
+.PHONY: demo test test-fast test-spark lint format bench bench-epoch bench-features evidence lock clean
 
 demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
 	$(BIN)/cpfd demo
@@ -33,6 +33,9 @@ bench: $(READY)  ## seconds a stage of a fresh run, and the share of time outsid
 
 bench-epoch: $(READY)  ## a student's epoch against the official way of computing it
 	$(BIN)/python -m benchmarks.epoch
+
+bench-features: $(READY)  ## historical retrieval at scale against DuckDB and Feast's stores; half an hour, 40 GB of disk
+	$(BIN)/python -m benchmarks.features
 
 evidence: $(READY)  ## EVIDENCE.md anew: five tasks, five seeds; about an hour on two cores
 	$(BIN)/python -m benchmarks.evidence

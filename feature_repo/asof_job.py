@@ -5,75 +5,24 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
-from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.saved_dataset import SavedDatasetStorage
 
-from feature_repo.asof_join import ViewQuery, join_statement, literal, quote
+from feature_repo.asof_entity import EntityRows
+from feature_repo.asof_join import ViewQuery, join_statement, key_sets, literal, quote
 
 MANIFEST = "_retrieval.json"
 ROW = "__row"
 Tell = Callable[[str], None]
-
-
-def connect(settings: Any) -> duckdb.DuckDBPyConnection:
-    """A DuckDB of its own, in UTC, within the store's memory limit."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
-    connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
-    if settings.threads:
-        connection.execute(f"SET threads = {settings.threads}")
-    if settings.temp_directory:
-        connection.execute(f"SET temp_directory = {literal(settings.temp_directory)}")
-    return connection
-
-
-@dataclass(frozen=True)
-class EntityRows:
-    """The rows to find values for: a relation of ``connection`` with its columns, times in UTC to the microsecond.
-
-    ``digest`` changes with any value of any row; ``first`` and ``last`` are the least and the greatest time.
-    """
-
-    connection: duckdb.DuckDBPyConnection
-    sql: str
-    schema: dict[str, np.dtype]
-    timestamp: str
-    rows: int
-    first: datetime | None
-    last: datetime | None
-    digest: str
-
-    @classmethod
-    def of(cls, entity_df: pd.DataFrame | str, settings: Any) -> "EntityRows":
-        """Rows from a DataFrame, or from a DuckDB query."""
-        connection = connect(settings)
-        if isinstance(entity_df, str):
-            given, schema = f"({entity_df})", connection.sql(f"FROM ({entity_df}) LIMIT 0").df().dtypes.to_dict()
-        elif isinstance(entity_df, pd.DataFrame):
-            connection.register("given", pa.Table.from_pandas(entity_df, preserve_index=False))
-            given, schema = "given", entity_df.dtypes.to_dict()
-        else:
-            raise ValueError("historical features are retrieved for entity rows: give a DataFrame or a DuckDB query")
-        timestamp = infer_event_timestamp_from_entity_df(schema)
-        at = quote(timestamp)
-        sql = f"SELECT * REPLACE (CAST({at} AS TIMESTAMPTZ) AS {at}) FROM {given}"
-        rows, first, last, digest = connection.execute(
-            f"SELECT count(*), min({at}), max({at}), sum(hash(entity)) FROM ({sql}) entity"
-        ).fetchone() or (0, None, None, 0)
-        return cls(connection, sql, schema, timestamp, rows, first, last, f"{rows}:{digest}")
 
 
 class AsofRetrievalJob(RetrievalJob):
@@ -108,7 +57,7 @@ class AsofRetrievalJob(RetrievalJob):
         """The whole retrieval as one DuckDB statement, rows in the order given."""
         entity = f"SELECT *, row_number() OVER () AS {ROW} FROM ({self.entity.sql})"
         relations = {view.name: _read(view.files, view.columns) for view in self.views}
-        joined = join_statement(entity, [*self.entity.schema, ROW], self.entity.timestamp, self.views, relations)
+        joined = self._join(entity, [*self.entity.schema, ROW], relations)
         return f"SELECT * EXCLUDE ({ROW}) FROM ({joined}) ORDER BY {ROW}"
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
@@ -170,11 +119,20 @@ class AsofRetrievalJob(RetrievalJob):
         if target.exists():
             return
         entity, sources = relations(part)
-        statement = join_statement(entity, list(self.entity.schema), self.entity.timestamp, self.views, sources)
+        statement = self._join(entity, list(self.entity.schema), sources)
         with whole(target) as partial:
             copied = f"COPY ({statement}) TO {literal(str(partial))} (FORMAT parquet)"
             (rows,) = self.entity.connection.execute(copied).fetchone() or (0,)
         tell(f"partition {part + 1} of {self.partitions}: {rows:,} rows")
+
+    def _join(self, entity: str, columns: list[str], relations: dict[str, str]) -> str:
+        once = set()
+        for keys in key_sets(self.views):
+            named = ", ".join(map(quote, keys)) or "1"
+            asked = f"SELECT count(*) = count(DISTINCT ({named})) FROM ({entity})"
+            if (self.entity.connection.execute(asked).fetchone() or (False,))[0]:
+                once.add(keys)
+        return join_statement(entity, columns, self.entity.timestamp, self.views, relations, once)
 
     @cached_property
     def partitions(self) -> int:

@@ -4,12 +4,20 @@ DuckDB's as-of join knows one inequality, and a value must be both observed (eve
 time) by then. So each row of a view is given the moment from which both hold, ``known``; a row that an
 earlier known one outdates (it was observed later, or as late and written later) is never the answer, and goes.
 What remains of a key is in the same order by ``known`` and by event time, and one inequality finds Feast's
-answer: the greatest event time, among equals the greatest created time.
+answer: the greatest event time, among equals the greatest created time. Where every key is asked for once, as videos
+with one label are, there is nothing to search: the answer is the greatest among the key's rows that were known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+
+NEWEST = "QUALIFY row_number() OVER (PARTITION BY __key ORDER BY __event DESC, __last_of DESC) = 1"
+ANSWERS = (
+    "WINDOW history AS (PARTITION BY __key ORDER BY __known, __event, __last_of) "
+    "QUALIFY __event = max(__event) OVER history AND lead(__known) OVER history IS DISTINCT FROM __known"
+)
+CONTENT = 1 << 11  # what 63 bits leave beside microseconds until the year 2112
 
 
 @dataclass(frozen=True)
@@ -60,30 +68,42 @@ def instant(column: str) -> str:
     return f"CAST({quote(column)} AS TIMESTAMPTZ)"
 
 
+KeySet = tuple[str, ...]
+
+
+def key_sets(views: Sequence[ViewQuery]) -> list[KeySet]:
+    """The different sets of entity columns that the views are joined on."""
+    return list(dict.fromkeys(_key_set(view) for view in views))
+
+
+def _key_set(view: ViewQuery) -> KeySet:
+    return tuple(sorted(view.keys.values()))
+
+
 def join_statement(
-    entity: str, columns: Sequence[str], timestamp: str, views: Sequence[ViewQuery], relations: Mapping[str, str]
+    entity: str,
+    columns: Sequence[str],
+    timestamp: str,
+    views: Sequence[ViewQuery],
+    relations: Mapping[str, str],
+    once: Collection[KeySet] = (),
 ) -> str:
     """The join of the relation ``entity`` (its ``columns``, of which ``timestamp`` is the time) with every view.
 
-    ``relations`` gives each view's rows as SQL. All entity rows come out once, in any order; a row's place
-    among the entity rows is its ``__row``, if the relation has that column.
+    ``relations`` gives each view's rows as SQL. ``once`` are the key sets by which no two entity rows are alike. All
+    entity rows come out once, in any order.
     """
-    key_sets = list(dict.fromkeys(tuple(sorted(view.keys.values())) for view in views))
+    sets = key_sets(views)
     parts = [f"entity AS MATERIALIZED ({entity})"]
-    parts += [_keys(number, keys, timestamp) for number, keys in enumerate(key_sets)]
-    parts.append(_numbered(key_sets))
-    parts += [
-        _answers(number, view, key_sets.index(tuple(sorted(view.keys.values()))), relations[view.name])
-        for number, view in enumerate(views)
-    ]
-    selected = [f"numbered.{quote(column)}" for column in columns]
-    joins = []
+    parts += [_keys(number, keys, timestamp) for number, keys in enumerate(sets)]
+    parts.append(_numbered(sets))
+    selected, joins = [f"numbered.{quote(column)}" for column in columns], []
     for number, view in enumerate(views):
-        answer, keys = f"answers_{number}", key_sets.index(tuple(sorted(view.keys.values())))
-        joins.append(
-            f"ASOF LEFT JOIN {answer} ON numbered.__key_{keys} = {answer}.__key "
-            f"AND numbered.{quote(timestamp)} >= {answer}.__known"
-        )
+        answer, keys = f"answers_{number}", sets.index(_key_set(view))
+        newest = _key_set(view) in once
+        parts.append(f"{answer} AS ({_answers(view, keys, relations[view.name], newest)})")
+        joined = f"LEFT JOIN {answer} ON numbered.__key_{keys} = {answer}.__key"
+        joins.append(joined if newest else f"ASOF {joined} AND numbered.{quote(timestamp)} >= {answer}.__known")
         selected += [_feature(view, answer, name, timestamp) for name in view.features]
     return f"WITH {', '.join(parts)} SELECT {', '.join(selected)} FROM numbered {' '.join(joins)}"
 
@@ -109,24 +129,24 @@ def _numbered(key_sets: Sequence[tuple[str, ...]]) -> str:
     return f"numbered AS (SELECT entity.*{keys} FROM entity {joins})"
 
 
-def _answers(number: int, view: ViewQuery, keys: int, relation: str) -> str:
-    """A view's rows that are the answer at some time, and the moment from which they are."""
+def _answers(view: ViewQuery, keys: int, relation: str, newest: bool) -> str:
+    """A view's rows that are the answer at some time, and from when; or the newest row of each key."""
     values = [
         f"CAST({quote(column)} AS {dtype})" if dtype else quote(column) for column, dtype in view.features.values()
     ]
     named = "".join(f", {value} AS __f{position}" for position, value in enumerate(values))
     created = instant(view.created) if view.created else "NULL"
     on = [f"source.{quote(column)} = keys_{keys}.{quote(key)}" for column, key in view.keys.items()]
-    # Which of two rows of one key, event and created time counts is open in Feast; here it does not change by chance.
-    content = f"hash({', '.join(quote(column) for column, _ in view.features.values()) or '0'})"
+    # Which of two rows of one key, event and created time counts is open in Feast; here their content decides, so that
+    # it does not change by chance. It shares a whole number with the created time: a sort pays for every key it has.
+    content = f"hash({', '.join(quote(column) for column, _ in view.features.values()) or '0'}) & {CONTENT - 1}"
+    last = f"coalesce(epoch_us({created}), 0) * {CONTENT} + ({content})::BIGINT"
+    kept = NEWEST if newest else ANSWERS
     return (
-        f"answers_{number} AS (SELECT __key, __known, __event{''.join(f', __f{p}' for p in range(len(values)))} FROM ("
-        f"SELECT keys_{keys}.__key, {view.known()} AS __known, {instant(view.event)} AS __event, "
-        f"{created} AS __created, {content} AS __content{named} "
-        f"FROM ({relation}) source JOIN keys_{keys} ON {' AND '.join([*on, f'{view.known()} <= __last'])} "
-        f"WHERE {view.usable()}) "
-        "WINDOW history AS (PARTITION BY __key ORDER BY __known, __event, __created NULLS FIRST, __content) "
-        "QUALIFY __event = max(__event) OVER history AND lead(__known) OVER history IS DISTINCT FROM __known)"
+        f"SELECT __key, __known, __event{''.join(f', __f{position}' for position in range(len(values)))} FROM ("
+        f"SELECT keys_{keys}.__key, {view.known()} AS __known, {instant(view.event)} AS __event, {last} AS __last_of"
+        f"{named} FROM ({relation}) source JOIN keys_{keys} "
+        f"ON {' AND '.join([*on, f'{view.known()} <= __last'])} WHERE {view.usable()}) {kept}"
     )
 
 

@@ -26,7 +26,8 @@ from feast.repo_config import RepoConfig
 from feast.types import from_feast_to_pyarrow_type
 from pydantic import PositiveInt
 
-from feature_repo.asof_job import AsofRetrievalJob, EntityRows, whole
+from feature_repo.asof_entity import EntityRows
+from feature_repo.asof_job import AsofRetrievalJob, whole
 from feature_repo.asof_join import ViewQuery
 
 NUMBERS = {pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}

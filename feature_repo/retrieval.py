@@ -4,12 +4,13 @@ import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pyarrow as pa
 import yaml
 from feast import FeatureService, FeatureStore, RepoConfig
@@ -21,7 +22,7 @@ from feature_repo.asof_join import literal
 from feature_repo.entities import video
 from feature_repo.provider import refuse_online
 from feature_repo.services import TASK_VIEWS, feature_services
-from feature_repo.tables import FeatureError, require_table
+from feature_repo.tables import FeatureError, require_rows, require_table
 from feature_repo.views import feature_views
 
 REPOSITORY = Path(__file__).resolve().parent
@@ -53,14 +54,42 @@ def open_store(
     refuse_online(views.values())
     for name in TASK_VIEWS[task]:
         require_table(corpus, views[name])
+    applied = [*(views[name] for name in TASK_VIEWS[task]), feature_services(views)[task]]
+    store = _applied(corpus, applied, registry, profile, **offline_store)
+    return store, store.get_feature_service(task)
+
+
+def append_rows(corpus: Path, name: str, rows: pd.DataFrame, registry: str) -> None:
+    """Append observations to a view's dense table: a backfill or late corrections. What is there is not rewritten.
+
+    The rows count for labels made after their ``created_timestamp``, so that must be when they were really written.
+
+    Raises:
+        FeatureError: no such view or table, or rows that are not as the view says.
+    """
+    views = feature_views(str(corpus))
+    if name not in views:
+        raise FeatureError(f"there is no feature view {name}: there are {', '.join(views)}")
+    require_table(corpus, views[name])
+    try:
+        require_rows(rows, views[name])
+        _applied(corpus, [views[name]], registry).write_to_offline_store(name, rows)
+    except (ValueError, pa.ArrowInvalid) as error:
+        raise FeatureError(f"the rows are not appended to {name}: {error}") from error
+
+
+def _applied(
+    corpus: Path, objects: Sequence[Any], registry: str, profile: str = "local", **offline_store: Any
+) -> FeatureStore:
+    """The store of a profile for a corpus, with these views and services in its registry."""
     config = yaml.safe_load((REPOSITORY / PROFILES[profile]).read_text())
     config["offline_store"] |= offline_store
     config["project"] = "".join(c if c.isalnum() else "_" for c in corpus.name)
     config["registry"] = {"registry_type": "sql", "path": registry} if "://" in registry else registry
     with _applying(registry):
         store = FeatureStore(config=RepoConfig(repo_path=REPOSITORY, **config))
-        store.apply([video, *(views[name] for name in TASK_VIEWS[task]), feature_services(views)[task]])
-    return store, store.get_feature_service(task)
+        store.apply([video, *objects])
+    return store
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from feast import FeatureView, Field
@@ -28,11 +29,23 @@ def require_table(corpus: Path, view: FeatureView) -> None:
         _require_file(file, f"dense table {folder.name}, {file.name}", view.schema)
 
 
+def require_rows(rows: pd.DataFrame, view: FeatureView) -> None:
+    """Raise FeatureError unless rows in memory are as the view says, each with its video and its times."""
+    _require_schema(pa.Schema.from_pandas(rows, preserve_index=False), "the rows", view.schema)
+    for column in (KEY, *TIMES):
+        if rows[column].isna().any():
+            raise FeatureError(f"{int(rows[column].isna().sum())} of {len(rows)} rows have no {column}")
+
+
 def _require_file(file: Path, name: str, features: list[Field]) -> None:
     try:
         schema = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
         raise FeatureError(f"{name}: not a whole Parquet file ({error})") from error
+    _require_schema(schema, name, features)
+
+
+def _require_schema(schema: pa.Schema, name: str, features: list[Field]) -> None:
     for column in (KEY, *TIMES, *(field.name for field in features)):
         if column not in schema.names:
             raise FeatureError(f"{name}: no column {column}, it has {', '.join(schema.names)}")

@@ -14,10 +14,16 @@ def named_files_digest(settings: StudentSettings) -> str:
     named = [each for each in (settings.network.start, settings.text.tokenizer) if each and Path(each).is_dir()]
     if not named:
         return ""
+    return hashlib.sha256("".join(content_digest(Path(folder)) for folder in named).encode()).hexdigest()[:10]
+
+
+def content_digest(path: Path) -> str:
+    """A digest of a file, or of a folder's files and their names."""
     digest = hashlib.sha256()
-    for folder in named:
-        for path in sorted(Path(folder).iterdir()):
-            if path.is_file():
-                with path.open("rb") as file:
-                    digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:10]
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    for each in files:
+        if each.is_file() and each.name != "_retrieval.json":  # how the parts came to be, not what they hold
+            with each.open("rb") as file:
+                name = each.name if path.is_dir() else ""
+                digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

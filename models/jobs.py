@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from models.checkpoints import save_start
 from models.devices import process_group, rank, world
-from models.foundations import named_files_digest
+from models.foundations import content_digest, named_files_digest
 from models.recipes import open_run, pretrain, save_network, train_baseline, train_student, train_teachers
 from models.resuming import Keeper
 from models.settings import StudentSettings
@@ -46,7 +46,7 @@ class Job(BaseModel, frozen=True, extra="forbid"):
         """A digest of settings, seed, number of processes, data and the code of this room."""
         digest = hashlib.sha256(f"{self.recipe} {self.seed} {world()} {self.student.model_dump_json()}".encode())
         for path in (self.catalogue, self.privileged, self.soft_targets):
-            digest.update(path.read_bytes() if path is not None else b"-")
+            digest.update(b"-" if path is None else content_digest(path).encode())
         digest.update(named_files_digest(self.student).encode())
         for path in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(path.read_bytes())

@@ -22,6 +22,7 @@ from pipelines.console import (
     simulate_corpus,
 )
 from pipelines.corpus_commands import corpus_app
+from pipelines.features_commands import features_app
 from pipelines.options import HERE, EndOption, TaskArgument, WorkspaceOption, workspace_at
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(features_app, name="features")
 
 # Read by the libraries when they are imported: no telemetry, no bars and notices between our own lines.
 QUIET = {

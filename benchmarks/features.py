@@ -1,0 +1,256 @@
+"""Historical retrieval at scale: the as-of store against DuckDB's own as-of join and Feast's stores, in one run.
+
+``make bench-features`` prints the table of feature_repo/README.md; ``--largest 1`` leaves the large ones out. Every
+measurement is a process of its own, whose peak memory counts. The reference is DuckDB's as-of join on event time
+alone, written to Parquet: without a cut-off on writing, without ttl, without de-duplication.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+from corpus.latents import SimulationSettings
+from corpus.simulate_tables import simulate_tables
+from pipelines.workspace import code_version
+
+VIEWS = {
+    "engagement": ["views", "likes", "shares", "watched_share"],
+    "reports": ["reports", "reporters"],
+    "upstream_scores": ["safety_score", "quality_score", "topic_scores"],
+}
+HISTORY = {"history": ["f0", "f1", "f2", "f3", "f4", "f5"]}
+MILLION = 1_000_000
+Timed = Callable[[], object]
+REFERENCE, OURS = "DuckDB as-of join", "as-of store"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Tables below ``folder``: dense/VIEW/*.parquet and catalogue.parquet (video_id, as_of, label)."""
+
+    name: str
+    folder: Path
+    views: dict[str, list[str]]
+    contenders: tuple[str, ...]
+    rounds: int
+
+
+def simulated(folder: Path, millions: int) -> Path:
+    """A corpus of tables alone; each video asked for once, as of its label or the end."""
+    if not folder.exists():
+        simulate_tables(folder, SimulationSettings(videos=millions * MILLION), progress=lambda _: None)
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '6GB'")
+    connection.execute(
+        f"COPY (SELECT video_id, coalesce(labeled_at, TIMESTAMPTZ '2026-09-20') AS as_of, label "
+        f"FROM read_parquet('{folder}/videos/*.parquet') LEFT JOIN (SELECT video_id, labeled_at, label "
+        f"FROM read_parquet('{folder}/labels/*.parquet') WHERE task = 'low_quality') USING (video_id)) "
+        f"TO '{folder}/catalogue.parquet' (FORMAT parquet)"
+    )
+    return folder
+
+
+def history(folder: Path, keys: int, versions: int) -> Path:
+    """One view of ``keys`` x ``versions`` rows over 90 days, unsorted, and a million entity rows."""
+    (folder / "dense" / "history").mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    start = "TIMESTAMPTZ '2026-06-01'"
+    features = ", ".join(f"(hash(i * 7 + {n}) % 10000)::FLOAT AS f{n}" for n in range(6))
+    connection.execute(
+        f"COPY (SELECT 'v' || lpad((i % {keys})::VARCHAR, 8, '0') AS video_id, event AS event_timestamp, "
+        f"event + to_seconds(300 + (hash(i + 5) % 30000)::BIGINT) AS created_timestamp, {features} FROM "
+        f"(SELECT i, {start} + to_seconds((hash(i) % 7776000)::BIGINT) AS event FROM range({keys * versions}) t(i))) "
+        f"TO '{folder}/dense/history/0.parquet' (FORMAT parquet)"
+    )
+    connection.execute(
+        f"COPY (SELECT 'v' || lpad((hash(i) % {keys})::VARCHAR, 8, '0') AS video_id, "
+        f"{start} + to_seconds((hash(i + 9) % 7776000)::BIGINT) AS as_of, 'one' AS label FROM range({MILLION}) t(i)) "
+        f"TO '{folder}/catalogue.parquet' (FORMAT parquet)"
+    )
+    return folder
+
+
+def reference(folder: Path, views: dict[str, list[str]], out: Path) -> Timed:
+    """DuckDB's own as-of join, one view after the other."""
+    connection = duckdb.connect()
+    connection.execute(f"SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET temp_directory = '{out}.tmp'")
+    connection.execute("SET memory_limit = '10GB'")
+    joins = " ".join(
+        f"ASOF LEFT JOIN read_parquet('{folder}/dense/{view}/*.parquet') {view} "
+        f"ON e.video_id = {view}.video_id AND e.as_of >= {view}.event_timestamp"
+        for view in views
+    )
+    columns = ", ".join(f"{view}.{name}" for view, names in views.items() for name in names)
+    statement = (
+        f"COPY (SELECT e.video_id, e.as_of, {columns} FROM read_parquet('{folder}/catalogue.parquet') e {joins}) "
+        f"TO '{out}' (FORMAT parquet)"
+    )
+    return lambda: connection.execute(statement)
+
+
+def through_feast(folder: Path, views: dict[str, list[str]], out: Path, kind: str) -> Timed:
+    """``get_historical_features`` of an applied feature service, with the cut-off on writing, to Parquet."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+    from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
+    from feast.types import Array, Float32
+
+    video = Entity(name="video", join_keys=["video_id"], value_type=ValueType.STRING)
+    applied = [
+        FeatureView(
+            name=view, entities=[video], ttl=timedelta(0), online=False,
+            schema=[Field(name=n, dtype=Array(Float32) if n == "topic_scores" else Float32) for n in names],
+            source=FileSource(
+                name=f"{view}_table", path=f"{folder}/dense/{view}/*.parquet", timestamp_field="event_timestamp",
+                created_timestamp_column="created_timestamp",
+            ),
+        )
+        for view, names in views.items()
+    ]  # fmt: skip
+    service = FeatureService(name="all", features=applied)
+    config = RepoConfig(
+        project="bench", provider="local", registry=f"{out}.registry", online_store=None,
+        offline_store={"type": kind}, entity_key_serialization_version=3,
+    )  # fmt: skip
+    store = FeatureStore(config=config)
+    store.apply([video, *applied, service])
+    query = f"SELECT video_id, as_of AS event_timestamp FROM read_parquet('{folder}/catalogue.parquet')"
+    entities: pd.DataFrame | str = query if "asof" in kind else duckdb.sql(query).df()
+
+    def retrieve() -> None:
+        job = store.get_historical_features(entities, service, filter_by_created_timestamp=True)
+        if "asof" in kind:
+            job.write(out, tell=lambda line: print(line, file=sys.stderr, flush=True))
+        else:
+            pq.write_table(job.to_arrow(), out)
+
+    return retrieve
+
+
+def validation(folder: Path, views: dict[str, list[str]], out: Path) -> Timed:
+    """The checks of a run over what the as-of store left, with drift against 20,000 other rows."""
+    from corpus.expectations import validate
+    from corpus.feature_checks import feature_expectations, feature_facts
+    from corpus.feature_statistics import feature_statistics
+    from corpus.settings import ValidationSettings
+
+    previous, kept = out.with_name("previous"), out.with_name(OURS.replace(" ", "-"))
+    previous.mkdir(exist_ok=True)
+    described = {name: {"view": view, "minimum": "0"} for view, names in views.items() for name in names}
+    for place in (kept, previous):
+        (place / "_features.json").write_text(json.dumps({"features": described}))
+    duckdb.execute(f"COPY (FROM read_parquet('{kept}/*.parquet') LIMIT 20000) TO '{previous}/0.parquet'")
+    (rows,) = duckdb.execute(f"SELECT count(*) FROM read_parquet('{folder}/catalogue.parquet')").fetchone() or (0,)
+    times = {view: {"written_late_share": 0.0, "stale_hours": 0.0, "repeated_rows": 0} for view in views}
+
+    def check() -> None:
+        facts = feature_facts(feature_statistics(kept, folder / "catalogue.parquet", previous), times)
+        found = validate(facts, "features", feature_expectations(rows, ValidationSettings()), out, key="feature")
+        print([finding.sentence for finding in found], file=sys.stderr)
+
+    return check
+
+
+CONTENDERS = {
+    REFERENCE: lambda *given: reference(*given),
+    OURS: lambda *given: through_feast(*given, "feature_repo.asof_store.AsofOfflineStore"),
+    "Feast's DuckDB store": lambda *given: through_feast(*given, "duckdb"),
+    "Feast's Dask store": lambda *given: through_feast(*given, "dask"),
+    "validation": validation,
+}
+
+
+def measure(case: Case, contender: str, scratch: Path) -> tuple[float, float]:
+    """Seconds and peak GiB of one contender in a process of its own."""
+    out = scratch / contender.replace(" ", "-")
+    shutil.rmtree(out, ignore_errors=True)
+    out.unlink(missing_ok=True) if out.is_file() else None
+    given = json.dumps([contender, str(case.folder), case.views, str(out)])
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.features", "--one", given]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    return found["seconds"], found["gib"]
+
+
+def run_one(given: str) -> None:
+    """What a measuring process does: imports and ``feast apply`` first, then the clock."""
+    import resource
+    import time
+
+    contender, folder, views, out = json.loads(given)
+    work = CONTENDERS[contender](Path(folder), views, Path(out))
+    started = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - started
+    gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"seconds": seconds, "gib": gib}))
+
+
+def cases(scratch: Path, largest: int) -> list[Case]:
+    """The cases in the order of their size."""
+    feast = ("Feast's DuckDB store", "Feast's Dask store")
+    found = [
+        Case("1 M x 3 x 4 M", simulated(scratch / "1m", 1), VIEWS, (REFERENCE, OURS, *feast), 5),
+        Case("1 M x 1 x 4 M, 200 versions", history(scratch / "h200", 20_000, 200), HISTORY,
+             (REFERENCE, OURS, feast[0]), 5),
+        Case("1 M x 1 x 4 M, 2,000 versions", history(scratch / "h2000", 2_000, 2_000), HISTORY, (REFERENCE, OURS), 5),
+    ]  # fmt: skip
+    for millions in (5, 20):
+        if millions <= largest:
+            name = f"{millions} M x 3 x {4 * millions} M"
+            contenders = (REFERENCE, OURS, "validation") if millions < 20 else (OURS, "validation")
+            found.append(Case(name, simulated(scratch / f"{millions}m", millions), VIEWS, contenders, 1))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--largest", type=int, default=20, help="millions of videos of the largest case")
+    arguments = parser.parse_args()
+    if arguments.one:
+        run_one(arguments.one)
+        return
+    print(f"{code_version()}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}\n")
+    print("| entities x views x source rows | what | seconds | peak GiB | against the reference |")
+    print("| --- | --- | --- | --- | --- |", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases(Path(folder), arguments.largest):
+            rows = []
+            for number in range(case.rounds):
+                for contender in case.contenders:
+                    slow = contender.startswith("Feast's") and number > 0
+                    if not slow:
+                        rows.append((number, contender, *measure(case, contender, Path(folder))))
+            report(case, rows)
+            shutil.rmtree(case.folder)
+
+
+def report(case: Case, rows: list[tuple[int, str, float, float]]) -> None:
+    """Medians over rounds; ratios are taken within a round, and told with their range."""
+    by_round = {(number, contender): seconds for number, contender, seconds, _ in rows}
+    for contender in case.contenders:
+        own = [(number, seconds, gib) for number, name, seconds, gib in rows if name == contender]
+        ratios = [
+            seconds / by_round[number, REFERENCE] for number, seconds, _ in own if (number, REFERENCE) in by_round
+        ]
+        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
+        seconds, gib = statistics.median(s for _, s, _ in own), max(g for _, _, g in own)
+        print(f"| {case.name} | {contender} | {seconds:.1f} | {gib:.1f} | {ratio} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The rows that historical features are asked for: a DataFrame, or a DuckDB query over more than memory holds."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
+
+from feature_repo.asof_join import literal, quote
+
+
+def connect(settings: Any) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own, in UTC, within the store's memory limit."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+    connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
+    if settings.threads:
+        connection.execute(f"SET threads = {settings.threads}")
+    if settings.temp_directory:
+        connection.execute(f"SET temp_directory = {literal(settings.temp_directory)}")
+    return connection
+
+
+@dataclass(frozen=True)
+class EntityRows:
+    """The rows to find values for: a relation of ``connection`` with its columns, times in UTC to the microsecond.
+
+    ``digest`` changes with any value of any row; ``first`` and ``last`` are the least and the greatest time.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    sql: str
+    schema: dict[str, np.dtype]
+    timestamp: str
+    rows: int
+    first: datetime | None
+    last: datetime | None
+    digest: str
+
+    @classmethod
+    def of(cls, entity_df: pd.DataFrame | str, settings: Any) -> "EntityRows":
+        """Rows from a DataFrame, or from a DuckDB query."""
+        connection = connect(settings)
+        if isinstance(entity_df, str):
+            given, schema = f"({entity_df})", connection.sql(f"FROM ({entity_df}) LIMIT 0").df().dtypes.to_dict()
+        elif isinstance(entity_df, pd.DataFrame):
+            connection.register("given", pa.Table.from_pandas(entity_df, preserve_index=False))
+            given, schema = "given", entity_df.dtypes.to_dict()
+        else:
+            raise ValueError("historical features are retrieved for entity rows: give a DataFrame or a DuckDB query")
+        timestamp = infer_event_timestamp_from_entity_df(schema)
+        at = quote(timestamp)
+        sql = f"SELECT * REPLACE (CAST({at} AS TIMESTAMPTZ) AS {at}) FROM {given}"
+        rows, first, last, digest = connection.execute(
+            f"SELECT count(*), min({at}), max({at}), sum(hash(entity)) FROM ({sql}) entity"
+        ).fetchone() or (0, None, None, 0)
+        return cls(connection, sql, schema, timestamp, rows, first, last, f"{rows}:{digest}")

@@ -56,7 +56,8 @@ def open_store(
         require_table(corpus, views[name])
     applied = [*(views[name] for name in TASK_VIEWS[task]), feature_services(views)[task]]
     store = _applied(corpus, applied, registry, profile, **offline_store)
-    return store, store.get_feature_service(task)
+    # As this store knows it: another process may be writing the registry's file right now.
+    return store, store.get_feature_service(task, allow_cache=True)
 
 
 def append_rows(corpus: Path, name: str, rows: pd.DataFrame, registry: str) -> None:

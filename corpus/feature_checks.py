@@ -31,9 +31,7 @@ def feature_expectations(rows: int, settings: ValidationSettings) -> list[Expect
     def at_most(column: str, limit: float, level: str, sentence: str) -> Expectation:
         return gxe.ExpectColumnValuesToBeBetween(column=column, max_value=limit, severity=level, meta=says(sentence))
 
-    late = (
-        f"values of at most {settings.written_late_share:.1%} of the videos were written after the label they precede"
-    )
+    late = "of the videos have a value observed before the label and written after it (written_late_share)"
     return [
         gxe.ExpectColumnValuesToBeInSet(
             column="rows", value_set=[rows], severity=CRITICAL, meta=says("every video has one row of features")
@@ -56,6 +54,6 @@ def feature_expectations(rows: int, settings: ValidationSettings) -> list[Expect
         at_most("stale_hours", settings.stale_hours, severity("stale"),
                 f"views were written to in the last {settings.stale_hours:g} hours of the window (stale_hours)"),
         at_most("written_late_share", settings.written_late_share, severity("written_late"),
-                f"{late} (written_late_share)"),
+                f"at most {settings.written_late_share:.1%} {late}"),
         at_most("repeated_rows", 0, WARNING, "no video has two rows of one event and created time in a view"),
     ]  # fmt: skip

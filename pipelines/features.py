@@ -26,11 +26,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Worth:
-    """The importance of a task's features to the teacher of one run, dearest view first."""
+    """The importance of a task's features to the teacher of one run, dearest view first; and that run's page."""
 
     run: str
     rows: int
     lines: list[Line]
+    page: Path | None
 
 
 def newest_worth(runs: Path, task: str) -> Worth | None:
@@ -42,7 +43,8 @@ def newest_worth(runs: Path, task: str) -> Worth | None:
         importance = json.loads(found[0].read_text())
         if not importance["features"]:
             continue
-        return Worth(folder.name, importance["rows"], _lines(importance, _statistics(folder)))
+        page = next(iter(sorted(folder.glob("**/validate-features/features_page"))), None)
+        return Worth(folder.name, importance["rows"], _lines(importance, _statistics(folder)), page)
     return None
 
 
@@ -53,7 +55,8 @@ def _lines(importance: dict, statistics: pd.DataFrame) -> list[Line]:
         lines.append(Line(view["view"], "", view["roc_auc_drop"], view["roc_auc_drop_deviation"], None, None))
         own = [each for each in importance["features"] if each["view"] == view["view"]]
         for each in sorted(own, key=lambda feature: -feature["roc_auc_drop"]):
-            rows = statistics[statistics.feature.str.split(" of ").str[-1] == each["feature"]]
+            names = {each["feature"], *(f"{extreme} of {each['feature']}" for extreme in ("least", "greatest"))}
+            rows = statistics[statistics.feature.isin(names)]
             drift = rows.drift_index.dropna()
             lines.append(
                 Line(

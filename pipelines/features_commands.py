@@ -90,3 +90,5 @@ def _print_worth(task: str, worth: "Worth") -> None:
             "" if line.drift is None else f"{line.drift:.3f}",
         )
     out.print(table)
+    if worth.page is not None:
+        out.print(f"When values came, and what they look like: {worth.page}", markup=False)

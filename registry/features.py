@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.ticker import ScalarFormatter
 
 from registry.pages import render
 from registry.plots import axes_of, svg
@@ -44,4 +45,6 @@ def lag_plot(times: Times) -> str:
         )  # fmt: skip
     axes.set_yticks(range(len(named)), [f"{view}, {LAGS[lag][0]}" for view, lag in reversed(named)])
     axes.set_xscale("symlog", linthresh=1)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_formatter(ScalarFormatter())
     return svg(figure)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from pipelines.cli import app, corpus_app
+from corpus.settings import ValidationSettings
+from pipelines.cli import app, corpus_app, features_app
 from pipelines.task import TASKS, Task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,19 +14,23 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_every_command_it_shows_exists():
-    commands = {each.name or each.callback.__name__ for each in app.registered_commands} | {"corpus"}
-    corpus_commands = {each.name for each in corpus_app.registered_commands}
+    groups = {"corpus": corpus_app, "features": features_app}
+    commands = {each.name or each.callback.__name__ for each in app.registered_commands} | set(groups)
+    inside = {
+        name: {each.name or each.callback.__name__ for each in group.registered_commands}
+        for name, group in groups.items()
+    }
     shown = re.findall(r"cpfd ([a-z]+)(?: ([a-z]+))?", README)
     assert len(shown) >= 10
     for command, argument in shown:
         assert command in commands
-        assert command != "corpus" or argument in corpus_commands
+        assert not argument or command not in groups or argument in inside[command]
 
 
 def test_every_make_target_it_shows_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    shown = set(re.findall(r"make ([a-z]+)", README))
-    assert {"demo", "test", "lint", "format", "bench", "lock"} <= shown <= targets
+    shown = set(re.findall(r"[`\n]make ([a-z-]+)", README + (ROOT / "feature_repo" / "README.md").read_text()))
+    assert {"demo", "test", "test-spark", "lint", "format", "bench", "bench-features", "lock"} <= shown <= targets
 
 
 def test_every_file_it_names_exists():
@@ -38,6 +43,12 @@ def test_the_task_it_shows_is_a_task():
     (text,) = re.findall(r"```yaml\n(# pipelines/tasks/spam.yaml.*?)```", README, re.DOTALL)
     assert Task.model_validate(yaml.safe_load(text)).task == "spam"
     assert not (TASKS / "spam.yaml").exists()
+
+
+def test_the_limits_it_shows_are_the_defaults():
+    (text,) = re.findall(r"```yaml\n(validation:.*?)```", README, re.DOTALL)
+    shown = yaml.safe_load(text)["validation"]
+    assert ValidationSettings.model_validate(shown) == ValidationSettings()
 
 
 def test_the_graph_it_draws_has_every_component():

@@ -113,7 +113,10 @@ def test_the_stability_index_is_its_formula():
 @pytest.mark.parametrize(
     ("times", "sentence"),
     [
-        ({"written_late_share": 0.2}, "written after the label they precede .*: 1 of 1 rows fail, such as a: 0.2"),
+        (
+            {"written_late_share": 0.2},
+            "observed before the label and written after it .*: 1 of 1 rows fail, such as a: 0.2",
+        ),
         ({"stale_hours": 100.0}, "written to in the last 72 hours of the window .* such as a: 100"),
         ({"stale_hours": None}, "written to in the last 72 hours of the window .* such as a: inf"),
         ({"repeated_rows": 3}, "no video has two rows of one event and created time .* such as a: 3"),

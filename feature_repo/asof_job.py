@@ -80,7 +80,8 @@ class AsofRetrievalJob(RetrievalJob):
         """Write to the storage's path, which is a folder of partitions. Goes on with what an earlier call left there.
 
         Raises:
-            SavedDatasetLocationAlreadyExists: something else is there, and ``allow_overwrite`` is off.
+            SavedDatasetLocationAlreadyExists: another retrieval is there and ``allow_overwrite`` is off, or the folder
+                holds something that is no retrieval, which is never removed.
         """
         path = storage.to_data_source().path.removeprefix("file://")
         self.write(Path(path), allow_overwrite)
@@ -94,7 +95,7 @@ class AsofRetrievalJob(RetrievalJob):
         plan = {"digest": self.digest, "partitions": self.partitions, "rows": self.entity.rows}
         found = _manifest(folder)
         if {key: found.get(key) for key in plan} != plan:
-            if folder.exists() and any(folder.iterdir()) and not allow_overwrite:
+            if folder.exists() and any(folder.iterdir()) and not (allow_overwrite and found):
                 raise SavedDatasetLocationAlreadyExists(location=str(folder))
             shutil.rmtree(folder, ignore_errors=True)
         elif found["complete"]:

@@ -8,7 +8,15 @@ import pytest
 
 from corpus.contract import VIDEOS, CorpusError, read_table
 from corpus.settings import WindowSettings
-from corpus.window import assign_folds, assign_splits, newest_labels, require_times, select_window, window_start
+from corpus.window import (
+    assign_folds,
+    assign_splits,
+    newest_labels,
+    previous_window,
+    require_times,
+    select_window,
+    window_start,
+)  # fmt: skip
 
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -128,3 +136,24 @@ def test_too_few_groups_for_the_folds_is_named():
     rows["split"] = "train"
     with pytest.raises(CorpusError, match="2 groups of training videos cannot make 3 folds"):
         assign_folds(rows, 3, 0)
+
+
+def test_the_previous_window_ends_where_this_one_starts_and_knows_no_later_label(corpus):
+    start = START + timedelta(days=15)
+    rows = previous_window(corpus, "low_quality", start, 3, 1_000, 0)
+    videos = read_table(corpus / "videos", VIDEOS).to_pandas().set_index("video_id").published_at
+    assert 50 < len(rows) < 1_000
+    assert rows.video_id.is_unique
+    assert (videos[~videos.index.duplicated()].loc[rows.video_id] < start).all()
+    assert (rows.as_of <= pd.Timestamp(start)).all()
+    assert (rows.as_of < pd.Timestamp(start)).sum() > 10
+    drawn = previous_window(corpus, "low_quality", start, 3, 20, 0)
+    assert len(drawn) == 20
+    pd.testing.assert_frame_equal(drawn, previous_window(corpus, "low_quality", start, 3, 20, 0))
+    assert set(drawn.video_id) < set(rows.video_id)
+
+
+def test_there_may_be_no_previous_window(corpus):
+    rows = previous_window(corpus, "low_quality", START, 3, 1_000, 0)
+    assert len(rows) == 0
+    assert rows.as_of.dtype == "datetime64[us, UTC]"

@@ -94,6 +94,14 @@ def test_what_another_retrieval_left_is_not_mixed_in(job_of, tmp_path):
         job_of(rows_per_partition=20_000).write(out)
 
 
+def test_a_folder_of_something_else_is_never_removed(job_of, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    with pytest.raises(SavedDatasetLocationAlreadyExists):
+        job_of().persist(SavedDatasetFileStorage(path=str(tmp_path / "mine")), allow_overwrite=True)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
+
+
 def test_feasts_own_way_of_persisting_writes_the_same(job_of, tmp_path):
     job_of().persist(SavedDatasetFileStorage(path=str(tmp_path / "saved")))
     pd.testing.assert_frame_equal(rows_of(tmp_path / "saved"), job_of().to_df(), check_dtype=False)

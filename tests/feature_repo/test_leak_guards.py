@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from feast import FeatureStore, FeatureView
 from feast.infra.passthrough_provider import PassthroughProvider
-from histories import VIDEO
+from histories import VIDEO, write_history
 from sklearn.metrics import roc_auc_score
 
 from feature_repo import provider
@@ -103,3 +103,17 @@ def test_a_view_that_nothing_was_written_to_is_stale(corpus, artifacts):
 def test_the_views_of_the_repository_are_offline():
     views = feature_views("anywhere").values()
     assert all(isinstance(view, FeatureView) and view.online is False for view in views)
+
+
+def test_rows_alike_in_video_event_and_created_time_are_counted(tmp_path):
+    moment = pd.Timestamp("2026-06-02", tz="UTC")
+    early = [moment - pd.Timedelta("3h"), moment - pd.Timedelta("3h"), moment - pd.Timedelta("2h")]
+    rows = pd.DataFrame(
+        {"video_id": "a", "event_timestamp": early, "created_timestamp": early, "count": [1.0, 2.0, 3.0]}
+    )
+    write_history(tmp_path / "dense", "motion", rows, files=2)
+    catalogue = pd.DataFrame({"video_id": ["a", "b"], "as_of": moment, "label": ["fight", "noFight"]})
+    catalogue.to_parquet(tmp_path / "catalogue.parquet", index=False)
+    found = view_times(tmp_path, "fight", tmp_path / "catalogue.parquet", END)["motion"]
+    assert (found["videos"], found["with_value"], found["repeated_rows"]) == (2, 1, 1)
+    assert found["written_late_share"] == 0

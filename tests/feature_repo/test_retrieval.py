@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import feature_repo
+from corpus.feature_statistics import feature_statistics
 from feature_repo.retrieval import kept_folder, open_store, retrieve_features
 from feature_repo.services import TASK_VIEWS
 from feature_repo.tables import FeatureError, require_table
@@ -170,6 +171,16 @@ def test_an_empty_file_and_files_with_more_columns_in_another_order_are_read(tmp
     pq.write_table(other, corpus / "dense" / "motion" / "z.parquet")
     rows = pd.DataFrame({"video_id": ["a", "b", "c"], "as_of": [moment] * 3})
     assert motion_values(corpus, rows, tmp_path) == {"a": 1.0, "b": 1.0, "c": None}
+
+
+def test_no_videos_have_no_features(corpus, catalogue, tmp_path):
+    """The previous window of the first one: an artifact without rows, which the checks can read."""
+    catalogue[["video_id", "as_of"]].head(0).to_parquet(tmp_path / "catalogue.parquet", index=False)
+    retrieve_features(corpus, "topic", tmp_path / "catalogue.parquet", tmp_path / "out", str(tmp_path / "r.db"))
+    assert pq.read_table(tmp_path / "out").num_rows == 0
+    statistics = feature_statistics(tmp_path / "out", tmp_path / "catalogue.parquet", tmp_path / "out")
+    assert statistics.rows.tolist() == [0] * len(statistics)
+    assert statistics.drift_index.isna().all()
 
 
 def test_what_a_stopped_run_retrieved_is_kept_and_one_run_at_a_time_retrieves_it(artifacts, corpus, tmp_path):

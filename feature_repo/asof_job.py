@@ -143,12 +143,13 @@ class AsofRetrievalJob(RetrievalJob):
             counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(view.files)})"
             (count,) = self.entity.connection.execute(counted).fetchone() or (0,)
             rows += int(count or 0)
-        return -(-rows // self.settings.rows_per_partition) or 1
+        most = -(-self.entity.rows // self.settings.entity_rows_per_partition)
+        return min(-(-rows // self.settings.rows_per_partition), most) or 1
 
     @cached_property
     def digest(self) -> str:
         """What the result is a function of: entity rows, views, and the files as they are now."""
-        described: list[Any] = [self.entity.digest, self.settings.rows_per_partition]
+        described: list[Any] = [self.entity.digest, self.partitions]
         for view in self.views:
             found = self.entity.connection.execute(
                 f"SELECT file FROM glob({literal(view.files)}) ORDER BY 1"
@@ -191,7 +192,7 @@ class AsofRetrievalJob(RetrievalJob):
         with whole(target) as partial:
             self.entity.connection.execute(
                 f"COPY (SELECT *, hash({keys}) % {self.partitions} AS __part FROM ({sql})) "
-                f"TO {literal(str(partial))} (FORMAT parquet, PARTITION_BY (__part))"
+                f"TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4_raw, PARTITION_BY (__part))"
             )
         tell(f"split {what} into {self.partitions} partitions")
 

@@ -37,14 +37,16 @@ class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
     """``offline_store`` of feature_store.yaml.
 
     ``memory_limit`` bounds what DuckDB holds, not the entity rows given as a DataFrame: give SQL for many.
-    ``rows_per_partition`` counts rows of entities and sources together: what is joined at once.
+    ``rows_per_partition`` counts rows of entities and sources together: what is joined at once. Sources are not split
+    for few entity rows, which leave little of them: a partition has at least ``entity_rows_per_partition``.
     """
 
     type: str = "feature_repo.asof_store.AsofOfflineStore"
     memory_limit: str = "4GB"
     threads: PositiveInt | None = None
     temp_directory: str | None = None
-    rows_per_partition: PositiveInt = 16_000_000
+    rows_per_partition: PositiveInt = 80_000_000
+    entity_rows_per_partition: PositiveInt = 50_000
 
 
 class AsofOfflineStore(DuckDBOfflineStore):

@@ -13,7 +13,7 @@ import duckdb
 from feature_repo.asof_join import literal
 from feature_repo.services import TASK_VIEWS
 
-MOST_VIDEOS = 1_000_000
+MOST_VIDEOS = 200_000  # a share is then known to a thousandth
 SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 HOUR = 3_600_000_000
 
@@ -44,7 +44,7 @@ FROM lags
 
 
 def view_times(corpus: Path, task: str, catalogue: Path, window_end: datetime) -> dict[str, dict[str, Any]]:
-    """For each view of the task, over the labelled videos of the catalogue (a fixed draw of a million, if more).
+    """For each view of the task, over the labelled videos of the catalogue (a fixed draw of ``MOST_VIDEOS``, if more).
 
     Returns:
         videos, with_value (how many have a value known before the label), written_late_share (videos with a value

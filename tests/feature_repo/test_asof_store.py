@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 START = pd.Timestamp("2026-06-01", tz="UTC")
 DUCKDB = {"type": "duckdb"}
-SMALL_PARTITIONS = {**ASOF, "rows_per_partition": 7}
+SMALL_PARTITIONS = {**ASOF, "rows_per_partition": 7, "entity_rows_per_partition": 1}
 QUIET = settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck))
 
 
@@ -108,7 +108,7 @@ def test_partitions_hold_the_same_rows_as_one_statement(history, rows, cut_off, 
     assert whole.row.tolist() == list(range(len(rows)))  # the order given
     job.write(tmp_path / "out")
     parts = sorted((tmp_path / "out").glob("part-*.parquet"))
-    assert len(parts) == job.partitions == -(-(len(history) + len(rows)) // 7)
+    assert len(parts) == job.partitions == min(-(-(len(history) + len(rows)) // 7), len(rows))
     written = pd.concat([pd.read_parquet(part) for part in parts]).sort_values("row", ignore_index=True)
     pd.testing.assert_frame_equal(written, whole, check_dtype=False)
 
@@ -161,7 +161,11 @@ REFS = ["by_video:count", "by_video:vector", "by_creator:total", "by_both:count"
 
 
 @pytest.mark.parametrize("cut_off", [False, True])
-@pytest.mark.parametrize("kind", [ASOF, {**ASOF, "rows_per_partition": 200}], ids=["one partition", "several"])
+@pytest.mark.parametrize(
+    "kind",
+    [ASOF, {**ASOF, "rows_per_partition": 200, "entity_rows_per_partition": 20}],
+    ids=["one partition", "several"],
+)
 def test_views_with_different_keys_vectors_renamed_columns_and_full_names(three_views, tmp_path, cut_off, kind):
     views, entities = three_views
 

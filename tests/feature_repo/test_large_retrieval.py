@@ -17,6 +17,7 @@ from histories import ASOF, store_of, view_of, write_history
 
 START = pd.Timestamp("2026-06-01", tz="UTC")
 ROWS = 40_000
+PARTITIONS = {"rows_per_partition": 10_000, "entity_rows_per_partition": 1_000}
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def job_of(tmp_path, rng):
     )
 
     def make(**settings):
-        store = store_of(tmp_path, {**ASOF, "rows_per_partition": 10_000, **settings}, [view_of(folder)])
+        store = store_of(tmp_path, {**ASOF, **PARTITIONS, **settings}, [view_of(folder)])
         return store.get_historical_features(entities, ["a_view:count"], filter_by_created_timestamp=True)
 
     return make
@@ -113,7 +114,8 @@ from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from histories import ASOF, store_of, view_of
 folder = Path(sys.argv[1])
-store = store_of(folder, {**ASOF, "rows_per_partition": 10_000}, [view_of(folder / "a_view")])
+settings = {**ASOF, "rows_per_partition": 10_000, "entity_rows_per_partition": 1_000}
+store = store_of(folder, settings, [view_of(folder / "a_view")])
 job = store.get_historical_features(
     f"SELECT * FROM read_parquet('{folder}/entities.parquet')", ["a_view:count"], filter_by_created_timestamp=True
 )
@@ -141,6 +143,12 @@ def test_a_disk_that_fills_up_leaves_nothing_that_counts_and_the_next_try_goes_o
     subprocess.run(retry, check=True, capture_output=True, env=environment)
     assert manifest(out)["complete"] is True
     pd.testing.assert_frame_equal(rows_of(out), job.to_df(), check_dtype=False)
+
+
+def test_sources_are_not_split_for_few_entity_rows(job_of):
+    assert job_of().partitions == 5
+    assert job_of(entity_rows_per_partition=4_000).partitions == 3
+    assert job_of(entity_rows_per_partition=50_000).partitions == 1
 
 
 def test_memory_is_bounded_by_the_setting(job_of, tmp_path):

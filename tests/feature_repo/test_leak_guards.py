@@ -1,9 +1,14 @@
 """Each guard against leaks: it holds, and without it the leak is there."""
 
 import json
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from feast import FeatureStore, FeatureView
@@ -11,6 +16,7 @@ from feast.infra.passthrough_provider import PassthroughProvider
 from histories import VIDEO, write_history
 from sklearn.metrics import roc_auc_score
 
+import feature_repo
 from feature_repo import provider
 from feature_repo.provider import PrivilegedViewOnline
 from feature_repo.retrieval import open_store, retrieve_features
@@ -45,6 +51,27 @@ def test_without_the_guard_feast_would_take_it(corpus, tmp_path, monkeypatch):
 def test_a_view_that_says_it_is_not_privileged_may_be_online(corpus, tmp_path):
     store = apply_online(corpus, tmp_path, {"privileged": "false"})
     assert "served" in {view.name for view in store.list_feature_views()}
+
+
+EXTRA = """
+from feast import FeatureView, Field, FileSource
+from feast.types import Float32
+from feature_repo.entities import video
+source = FileSource(name="extra_table", path="extra.parquet", timestamp_field="event_timestamp")
+extra = FeatureView(name="extra", entities=[video], schema=[Field(name="x", dtype=Float32)], source=source, online=True)
+"""
+
+
+def test_the_feast_command_refuses_it_too(tmp_path):
+    copy = tmp_path / "feature_repo"
+    shutil.copytree(Path(feature_repo.__file__).parent, copy, ignore=shutil.ignore_patterns("data", "__pycache__"))
+    (copy / "extra.py").write_text(EXTRA)
+    table = {"video_id": ["a"], "x": pa.array([1.0], pa.float32()), "event_timestamp": [pd.Timestamp(END)]}
+    pq.write_table(pa.table(table), copy / "extra.parquet")
+    feast = [str(Path(sys.executable).with_name("feast")), "-c", str(copy), "apply"]
+    done = subprocess.run(feast, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "the feature view extra is privileged and online" in done.stdout + done.stderr
 
 
 def canary_auc(labelled: pd.DataFrame, values: pd.DataFrame) -> float:

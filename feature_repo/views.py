@@ -4,6 +4,7 @@ A field's tags ``minimum`` and ``maximum`` are its range, which the validation o
 """
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from feast import FeatureView, Field, FileSource
 from feast.data_source import DataSource
@@ -24,6 +25,63 @@ def _field(name: str, tags: dict[str, str] | None = None, dtype: FeastType = Flo
     return Field(name=name, dtype=dtype, tags=tags or {})
 
 
+class _View(NamedTuple):
+    """A view, but for where its table is."""
+
+    name: str
+    description: str
+    owner: str
+    fields: list[Field]
+
+
+VIEWS = [
+    _View(
+        "engagement",
+        "Cumulative counts of what viewers did, hours after publication",
+        "engagement-data",
+        [_field("views", COUNT), _field("likes", COUNT), _field("shares", COUNT), _field("watched_share", SHARE)],
+    ),
+    _View(
+        "reports",
+        "Cumulative counts of user reports",
+        "trust-and-safety",
+        [_field("reports", COUNT), _field("reporters", COUNT)],
+    ),
+    _View(
+        "upstream_scores",
+        "Scores of older models, too dear to compute at upload",
+        "content-understanding",
+        [
+            _field("safety_score", SHARE),
+            _field("quality_score", SHARE),
+            _field("topic_scores", SHARE, Array(Float32)),
+        ],
+    ),
+    _View(
+        "motion",
+        "Statistics of dense optical flow over every frame",
+        "content-understanding",
+        [_field(name) for name in MOTION],
+    ),
+    _View(
+        "chart",
+        "Where a video stood on daily charts, and its cumulative counts then",
+        "engagement-data",
+        [
+            *(_field(name, COUNT) for name in ("views", "likes", "comments", "n_countries", "age_hours")),
+            *(_field(name, RANK) for name in ("best_rank", "mean_rank")),
+            _field("views_per_hour_since_prev"),  # below zero where views were taken back
+        ],
+    ),
+    _View(
+        "canary",
+        "Simulated: the label of low_quality, but only as written after it. Worth nothing unless retrieval leaks",
+        "trust-and-safety",
+        [_field("canary", SHARE)],
+    ),
+]
+
+
 def _source(corpus: str, view: str, profile: str) -> DataSource:
     """The files of a view, in the words of the profile's offline store."""
     times = {"timestamp_field": "event_timestamp", "created_timestamp_column": "created_timestamp"}
@@ -36,64 +94,17 @@ def _source(corpus: str, view: str, profile: str) -> DataSource:
 
 def feature_views(corpus: str, profile: str = "local") -> dict[str, FeatureView]:
     """All views by name, reading the dense tables of the corpus at ``corpus``."""
-
-    def view(name: str, description: str, owner: str, fields: list[Field]) -> FeatureView:
-        return FeatureView(
-            name=name,
-            description=description,
+    return {
+        each.name: FeatureView(
+            name=each.name,
+            description=each.description,
             entities=[video],
-            schema=fields,
-            source=_source(corpus, name, profile),
+            schema=list(each.fields),
+            source=_source(corpus, each.name, profile),
             ttl=timedelta(0),
             online=False,
-            owner=owner,
+            owner=each.owner,
             tags={"privileged": "true"},
         )
-
-    views = [
-        view(
-            "engagement",
-            "Cumulative counts of what viewers did, hours after publication",
-            "engagement-data",
-            [_field("views", COUNT), _field("likes", COUNT), _field("shares", COUNT), _field("watched_share", SHARE)],
-        ),
-        view(
-            "reports",
-            "Cumulative counts of user reports",
-            "trust-and-safety",
-            [_field("reports", COUNT), _field("reporters", COUNT)],
-        ),
-        view(
-            "upstream_scores",
-            "Scores of older models, too dear to compute at upload",
-            "content-understanding",
-            [
-                _field("safety_score", SHARE),
-                _field("quality_score", SHARE),
-                _field("topic_scores", SHARE, Array(Float32)),
-            ],
-        ),
-        view(
-            "motion",
-            "Statistics of dense optical flow over every frame",
-            "content-understanding",
-            [_field(name) for name in MOTION],
-        ),
-        view(
-            "chart",
-            "Where a video stood on daily charts, and its cumulative counts then",
-            "engagement-data",
-            [
-                *(_field(name, COUNT) for name in ("views", "likes", "comments", "n_countries", "age_hours")),
-                *(_field(name, RANK) for name in ("best_rank", "mean_rank")),
-                _field("views_per_hour_since_prev"),  # below zero where views were taken back
-            ],
-        ),
-        view(
-            "canary",
-            "Simulated: the label of low_quality, but only as written after it. Worth nothing unless retrieval leaks",
-            "trust-and-safety",
-            [_field("canary", SHARE)],
-        ),
-    ]
-    return {each.name: each for each in views}
+        for each in VIEWS
+    }

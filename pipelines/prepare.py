@@ -65,37 +65,46 @@ def prepare(
         validation=validation,
     )
     catalogue = checked.outputs["sound_catalogue"]
-    features = retrieve_features(
-        corpus=corpus,
-        task=task.task,
-        feature_registry=feature_registry,
-        feature_profile=feature_profile,
-        window_end=window_end,
-        checkpoints=checkpoints,
-        catalogue=catalogue,
-        previous=window.outputs["previous"],
-    )
-    privileged = features.outputs["privileged"]
-    features_checked = validate_features(
-        privileged=privileged,
-        previous_privileged=features.outputs["previous_privileged"],
-        times=features.outputs["times"],
-        catalogue=catalogue,
-        validation=validation,
+    features, features_checked = _checked_features(
+        task,
+        {
+            "corpus": corpus,
+            "feature_registry": feature_registry,
+            "feature_profile": feature_profile,
+            "window_end": window_end,
+            "checkpoints": checkpoints,
+        },
+        catalogue,
+        window.outputs["previous"],
     )
     decoded = decode_clips(catalogue=catalogue, student=student, validation=validation).after(features_checked)
     repeated_when_changed("corpus", steps=(window,))
     repeated_when_changed("corpus", "models", steps=(checked, decoded))
-    repeated_when_changed("corpus", "registry", steps=(features_checked,))
-    repeated_when_changed("feature_repo", steps=(features,))
     return Prepared(
         rows={"catalogue": catalogue, "clips": decoded.outputs["clips"], "student": student},
-        privileged=privileged,
+        privileged=features.outputs["privileged"],
         retrieval_milliseconds=features.outputs["milliseconds"],
         facts=window.outputs["facts"],
         set_aside=checked.outputs["set_aside"],
         undecodable=decoded.outputs["set_aside"],
     )
+
+
+def _checked_features(
+    task: Task, where: dict[str, Any], catalogue: Any, previous: Any
+) -> tuple[dsl.PipelineTask, dsl.PipelineTask]:
+    """The steps that retrieve features and check them against those of the previous window's videos."""
+    features = retrieve_features(task=task.task, catalogue=catalogue, previous=previous, **where)
+    checked = validate_features(
+        privileged=features.outputs["privileged"],
+        previous_privileged=features.outputs["previous_privileged"],
+        times=features.outputs["times"],
+        catalogue=catalogue,
+        validation=task.validation.model_dump_json(),
+    )
+    repeated_when_changed("feature_repo", steps=(features,))
+    repeated_when_changed("corpus", "registry", steps=(checked,))
+    return features, checked
 
 
 def on_gpu(task: Task, *steps: dsl.PipelineTask) -> None:

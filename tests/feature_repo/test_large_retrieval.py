@@ -130,7 +130,7 @@ def test_a_disk_that_fills_up_leaves_nothing_that_counts_and_the_next_try_goes_o
     job = job_of()
     job.entity.connection.execute(f"COPY ({job.entity.sql}) TO '{tmp_path}/entities.parquet' (FORMAT parquet)")
     command = [sys.executable, "-W", "ignore", "-c", FULL_DISK, str(tmp_path), str(room)]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[1]), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(Path(__file__).parents[1] / "helpers"), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode != 0
     assert "write" in done.stderr.lower(), done.stderr[-400:]

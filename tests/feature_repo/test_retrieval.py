@@ -1,7 +1,6 @@
 """Retrieval as of the label time through real Feast, against a plain reference; the repository by its own command."""
 
 import json
-import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -202,25 +201,24 @@ def test_what_a_stopped_run_retrieved_is_kept_and_one_run_at_a_time_retrieves_it
     assert not folder.exists()
 
 
-def apply_twenty_times(corpus: Path, task: str, registry: str) -> None:
-    for _ in range(20):
-        open_store(corpus, task, registry)
+APPLY_TWENTY_TIMES = """
+import sys
+from pathlib import Path
+from feature_repo.retrieval import open_store
+for _ in range(20):
+    open_store(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+"""
 
 
 def test_two_applies_at_once_keep_both(corpus, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(corpus / "dense", other / "dense")
     registry = str(tmp_path / "registry.db")
-    started = multiprocessing.get_context("spawn")
     processes = [
-        started.Process(target=apply_twenty_times, args=(folder, task, registry))
+        subprocess.Popen([sys.executable, "-c", APPLY_TWENTY_TIMES, str(folder), task, registry])
         for folder, task in ((corpus, "low_quality"), (other, "topic"))
     ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
+    assert [process.wait() for process in processes] == [0, 0]
     for folder, task in ((corpus, "low_quality"), (other, "topic")):
         store, _ = open_store(folder, task, registry)
         assert task in {service.name for service in store.list_feature_services()}

@@ -6,6 +6,7 @@ alone, written to Parquet: without a cut-off on writing, without ttl, without de
 """
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -22,8 +23,7 @@ from pathlib import Path
 
 import duckdb
 
-from corpus.latents import SimulationSettings
-from corpus.simulate_tables import simulate_tables
+from benchmarks.feature_tables import MILLION, history, in_no_order, simulated
 from pipelines.workspace import code_version
 
 VIEWS = {
@@ -32,7 +32,6 @@ VIEWS = {
     "upstream_scores": ["safety_score", "quality_score", "topic_scores"],
 }
 HISTORY = {"history": ["f0", "f1", "f2", "f3", "f4", "f5"]}
-MILLION = 1_000_000
 LIMITS = {"Feast's Dask store": 120}  # seconds; it is no alternative, as it drops rows
 Timed = Callable[[], object]
 REFERENCE, OURS = "DuckDB as-of join", "as-of store"
@@ -40,49 +39,17 @@ REFERENCE, OURS = "DuckDB as-of join", "as-of store"
 
 @dataclass(frozen=True)
 class Case:
-    """Tables below ``folder``: dense/VIEW/*.parquet and catalogue.parquet (video_id, as_of, label)."""
+    """Tables below ``folder``: dense/VIEW/*.parquet and catalogue.parquet (video_id, as_of, label).
+
+    ``millions`` of videos where cases differ in nothing else, so that they tell how time grows.
+    """
 
     name: str
     folder: Path
     views: dict[str, list[str]]
     contenders: tuple[str, ...]
     rounds: int
-
-
-def simulated(folder: Path, millions: int) -> Path:
-    """A corpus of tables alone; each video asked for once, as of its label or the end."""
-    if not folder.exists():
-        simulate_tables(folder, SimulationSettings(videos=millions * MILLION), progress=lambda _: None)
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '6GB'")
-    connection.execute(
-        f"COPY (SELECT video_id, coalesce(labeled_at, TIMESTAMPTZ '2026-09-20') AS as_of, label "
-        f"FROM read_parquet('{folder}/videos/*.parquet') LEFT JOIN (SELECT video_id, labeled_at, label "
-        f"FROM read_parquet('{folder}/labels/*.parquet') WHERE task = 'low_quality') USING (video_id)) "
-        f"TO '{folder}/catalogue.parquet' (FORMAT parquet)"
-    )
-    return folder
-
-
-def history(folder: Path, keys: int, versions: int) -> Path:
-    """One view of ``keys`` x ``versions`` rows over 90 days, unsorted, and a million entity rows."""
-    (folder / "dense" / "history").mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    start = "TIMESTAMPTZ '2026-06-01'"
-    features = ", ".join(f"(hash(i * 7 + {n}) % 10000)::FLOAT AS f{n}" for n in range(6))
-    connection.execute(
-        f"COPY (SELECT 'v' || lpad((i % {keys})::VARCHAR, 8, '0') AS video_id, event AS event_timestamp, "
-        f"event + to_seconds(300 + (hash(i + 5) % 30000)::BIGINT) AS created_timestamp, {features} FROM "
-        f"(SELECT i, {start} + to_seconds((hash(i) % 7776000)::BIGINT) AS event FROM range({keys * versions}) t(i))) "
-        f"TO '{folder}/dense/history/0.parquet' (FORMAT parquet)"
-    )
-    connection.execute(
-        f"COPY (SELECT 'v' || lpad((hash(i) % {keys})::VARCHAR, 8, '0') AS video_id, "
-        f"{start} + to_seconds((hash(i + 9) % 7776000)::BIGINT) AS as_of, 'one' AS label FROM range({MILLION}) t(i)) "
-        f"TO '{folder}/catalogue.parquet' (FORMAT parquet)"
-    )
-    return folder
+    millions: int = 0
 
 
 def reference(folder: Path, views: dict[str, list[str]], out: Path) -> Timed:
@@ -211,15 +178,18 @@ def cases(scratch: Path, smallest: int, largest: int) -> list[Case]:
     if smallest <= 1:
         short, long = history(scratch / "h200", 20_000, 200), history(scratch / "h2000", 2_000, 2_000)
         found = [
-            Case("1 M x 3 x 4 M", simulated(scratch / "1m", 1), VIEWS, (REFERENCE, OURS, *feast), 5),
+            Case("1 M x 3 x 4 M", simulated(scratch / "1m", 1), VIEWS, (REFERENCE, OURS, *feast), 5, 1),
             Case("1 M x 1 x 4 M, 200 versions", short, HISTORY, (REFERENCE, OURS, feast[0]), 5),
             Case("1 M x 1 x 4 M, 2,000 versions", long, HISTORY, (REFERENCE, OURS), 5),
         ]
-    for millions in (5, 20):
-        if smallest <= millions <= largest:
-            name = f"{millions} M x 3 x {4 * millions} M"
-            contenders = (REFERENCE, OURS, "validation") if millions < 20 else (OURS, "validation")
-            found.append(Case(name, simulated(scratch / f"{millions}m", millions), VIEWS, contenders, 1))
+    if smallest <= 5 <= largest:
+        tables = simulated(scratch / "5m", 5)
+        found.append(Case("5 M x 3 x 20 M", tables, VIEWS, (REFERENCE, OURS, "validation"), 3, 5))
+    if largest >= 20:
+        tables = simulated(scratch / "20m", 20)
+        found.append(Case("20 M x 3 x 80 M", tables, VIEWS, (OURS, "validation"), 3, 20))
+        shuffled = in_no_order(tables, scratch / "20m-in-no-order")
+        found.append(Case("20 M x 3 x 80 M, ids in no order", shuffled, VIEWS, (OURS,), 1))
     return found
 
 
@@ -236,6 +206,7 @@ def main() -> None:
     print(f"{code_version()}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}\n")
     print("| entities x views x source rows | what | seconds | peak GiB | against the reference |")
     print("| --- | --- | --- | --- | --- |", flush=True)
+    seconds = {}
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(arguments.tables or Path(folder), arguments.smallest, arguments.largest):
             rows = []
@@ -245,6 +216,11 @@ def main() -> None:
                     if not slow:
                         rows.append((number, contender, *measure(case, contender, Path(folder))))
             report(case, rows)
+            if case.millions:
+                seconds[case.millions] = statistics.median(each for _, name, each, _ in rows if name == OURS)
+    for fewer, more in itertools.pairwise(seconds):
+        linear = more / fewer * math.log(more * MILLION) / math.log(fewer * MILLION)
+        print(f"\n{fewer} M to {more} M: {seconds[more] / seconds[fewer]:.1f} times as long; n log n: {linear:.1f}")
 
 
 def report(case: Case, rows: list[tuple[int, str, float, float]]) -> None:

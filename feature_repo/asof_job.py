@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -19,10 +19,10 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_join import ViewQuery, join_statement, key_sets, literal, quote
+from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition_count, range_bounds, whole
 
 MANIFEST = "_retrieval.json"
 ROW = "__row"
-Tell = Callable[[str], None]
 
 
 class AsofRetrievalJob(RetrievalJob):
@@ -56,7 +56,7 @@ class AsofRetrievalJob(RetrievalJob):
     def to_sql(self) -> str:
         """The whole retrieval as one DuckDB statement, rows in the order given."""
         entity = f"SELECT *, row_number() OVER () AS {ROW} FROM ({self.entity.sql})"
-        relations = {view.name: _read(view.files, view.columns) for view in self.views}
+        relations = {view.name: view.rows for view in self.views}
         joined = self._join(entity, [*self.entity.schema, ROW], relations)
         return f"SELECT * EXCLUDE ({ROW}) FROM ({joined}) ORDER BY {ROW}"
 
@@ -107,15 +107,13 @@ class AsofRetrievalJob(RetrievalJob):
         work.mkdir(exist_ok=True)
         if not self.settings.temp_directory:
             self.entity.connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
-        relations = self._split(work, tell) if self.partitions > 1 else self._whole
+        relations = self._relations(work, tell)
         for part in range(self.partitions):
             self._write_part(folder, part, relations, tell)
         shutil.rmtree(work)
         _write_manifest(folder, {**plan, "complete": True})
 
-    def _write_part(
-        self, folder: Path, part: int, relations: Callable[[int], tuple[str, dict[str, str]]], tell: Tell
-    ) -> None:
+    def _write_part(self, folder: Path, part: int, relations: Relations, tell: Tell) -> None:
         target = folder / f"part-{part:05}.parquet"
         if target.exists():
             return
@@ -137,19 +135,26 @@ class AsofRetrievalJob(RetrievalJob):
 
     @cached_property
     def partitions(self) -> int:
-        """How many partitions keep each within ``rows_per_partition``, by the row counts in the files' footers."""
-        rows = self.entity.rows
-        for view in self.views:
-            counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(view.files)})"
-            (count,) = self.entity.connection.execute(counted).fetchone() or (0,)
-            rows += int(count or 0)
-        most = -(-self.entity.rows // self.settings.entity_rows_per_partition)
-        return min(-(-rows // self.settings.rows_per_partition), most) or 1
+        """How many partitions are joined one by one."""
+        return partition_count(self.entity, self.views, self.settings)
+
+    @cached_property
+    def bounds(self) -> list[str]:
+        """Where partitions begin if they are read in place; empty if they are split by a hash."""
+        return range_bounds(self.entity, self.views, self.partitions)
+
+    def _relations(self, work: Path, tell: Tell) -> Relations:
+        """Each partition's entity rows, and rows by view, as SQL."""
+        if self.partitions == 1:
+            return lambda _: (self.entity.sql, {view.name: view.rows for view in self.views})
+        if self.bounds:
+            return by_range(self.entity, self.views, self.bounds)
+        return by_hash(self.entity, self.views, self.partitions, work, tell)
 
     @cached_property
     def digest(self) -> str:
         """What the result is a function of: entity rows, views, and the files as they are now."""
-        described: list[Any] = [self.entity.digest, self.partitions]
+        described: list[Any] = [self.entity.digest, self.partitions, self.bounds]
         for view in self.views:
             found = self.entity.connection.execute(
                 f"SELECT file FROM glob({literal(view.files)}) ORDER BY 1"
@@ -157,79 +162,6 @@ class AsofRetrievalJob(RetrievalJob):
             files = [(name, *_stamp(name)) for (name,) in found]
             described.append([asdict(view), files])
         return hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()[:16]
-
-    def _whole(self, _part: int) -> tuple[str, dict[str, str]]:
-        return self.entity.sql, {view.name: _read(view.files, view.columns) for view in self.views}
-
-    def _split(self, work: Path, tell: Tell) -> Callable[[int], tuple[str, dict[str, str]]]:
-        """Write entity rows and sources by a hash of the keys that all views share; what is written stays if resumed.
-
-        Rows of a source that are known after the last entity row are left out. Views that share no key with the
-        others are read whole for every partition.
-        """
-        shared = sorted(set.intersection(*({*view.keys.values()} for view in self.views)))
-        by = shared or list(self.entity.schema)
-        self._split_one(work / "entity", self.entity.sql, by, "entity rows", tell)
-        for view in self.views if shared else []:
-            in_files = {entity: column for column, entity in view.keys.items()}
-            rows = _read(view.files, view.columns)
-            rows += f" WHERE {view.usable()} AND {view.known()} <= {literal(str(self.entity.last))}"
-            self._split_one(work / f"view-{view.name}", rows, [in_files[key] for key in shared], view.name, tell)
-
-        def relations(part: int) -> tuple[str, dict[str, str]]:
-            sources = {
-                view.name: _part_of(work / f"view-{view.name}", part, _read(view.files, view.columns))
-                for view in self.views
-            }
-            return _part_of(work / "entity", part, self.entity.sql), sources
-
-        return relations
-
-    def _split_one(self, target: Path, sql: str, by: list[str], what: str, tell: Tell) -> None:
-        if target.exists():
-            return
-        keys = ", ".join(f"CAST({quote(column)} AS VARCHAR)" for column in by)
-        with whole(target) as partial:
-            self.entity.connection.execute(
-                f"COPY (SELECT *, hash({keys}) % {self.partitions} AS __part FROM ({sql})) "
-                f"TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4_raw, PARTITION_BY (__part))"
-            )
-        tell(f"split {what} into {self.partitions} partitions")
-
-
-@contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A path to write to, which becomes ``target`` if nothing goes wrong, and is removed if something does."""
-    partial = target.with_name(f".{target.name}.partial")
-    _remove(partial)
-    try:
-        yield partial
-        partial.rename(target)
-    finally:
-        _remove(partial)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _read(files: str, columns: list[str]) -> str:
-    """All of a source's files, columns by name: a file may have more, or another order."""
-    named = ", ".join(map(quote, columns))
-    return f"SELECT {named} FROM read_parquet({literal(files)}, union_by_name = true, hive_partitioning = false)"
-
-
-def _part_of(table: Path, part: int, otherwise: str) -> str:
-    """One partition of a split table: its rows, none if it has none; the whole table if it was not split."""
-    if not table.exists():
-        return otherwise
-    folder = table / f"__part={part}"
-    if not folder.exists():
-        return f"SELECT * FROM ({otherwise}) WHERE false"
-    return f"SELECT * FROM read_parquet({literal(str(folder / '*.parquet'))}, hive_partitioning = false)"
 
 
 def _stamp(name: str) -> tuple[int, int]:

@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 NEWEST = "QUALIFY row_number() OVER (PARTITION BY __key ORDER BY __event DESC, __last_of DESC) = 1"
+RANK = f"__event::HUGEINT * {1 << 63} + __last_of"
+# What outdates a row was observed later and known no later, so it became known after this row was observed: a frame of
+# those rows alone is short, where a running maximum would look at the whole history.
 ANSWERS = (
-    "WINDOW history AS (PARTITION BY __key ORDER BY __known, __event, __last_of) "
-    "QUALIFY __event = max(__event) OVER history AND lead(__known) OVER history IS DISTINCT FROM __known"
+    f"QUALIFY {RANK} = max({RANK}) OVER (PARTITION BY __key ORDER BY __known "
+    "RANGE BETWEEN (__known - __event) PRECEDING AND CURRENT ROW)"
 )
-CONTENT = 1 << 11  # what 63 bits leave beside microseconds until the year 2112
+LATEST = (1 << 52) - 1  # microseconds after 1970: the year 2112; what was written later was written then
+CONTENT = 1 << 11  # what 63 bits leave beside them
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class ViewQuery:
         created = [self.created] if self.created else []
         return list(dict.fromkeys([*self.keys, self.event, *created, *(name for name, _ in self.features.values())]))
 
+    @property
+    def rows(self) -> str:
+        """All rows of the files, columns by name: a file may have more, or another order."""
+        named = ", ".join(map(quote, self.columns))
+        files = literal(self.files)
+        return f"SELECT {named} FROM read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+
     def known(self) -> str:
         """When a row's value was both observed and written; when it was observed, if writing does not count."""
         event = instant(self.event)
@@ -64,8 +75,8 @@ def literal(text: str) -> str:
 
 
 def instant(column: str) -> str:
-    """A column as time in UTC to the microsecond; without zone it is UTC, as everywhere in Feast."""
-    return f"CAST({quote(column)} AS TIMESTAMPTZ)"
+    """A column of times as microseconds since 1970; without zone it is UTC, as everywhere in Feast."""
+    return f"epoch_us(CAST({quote(column)} AS TIMESTAMPTZ))"
 
 
 KeySet = tuple[str, ...]
@@ -96,37 +107,37 @@ def join_statement(
     sets = key_sets(views)
     parts = [f"entity AS MATERIALIZED ({entity})"]
     parts += [_keys(number, keys, timestamp) for number, keys in enumerate(sets)]
-    parts.append(_numbered(sets))
+    parts.append(_numbered(sets, timestamp))
     selected, joins = [f"numbered.{quote(column)}" for column in columns], []
     for number, view in enumerate(views):
         answer, keys = f"answers_{number}", sets.index(_key_set(view))
         newest = _key_set(view) in once
         parts.append(f"{answer} AS ({_answers(view, keys, relations[view.name], newest)})")
         joined = f"LEFT JOIN {answer} ON numbered.__key_{keys} = {answer}.__key"
-        joins.append(joined if newest else f"ASOF {joined} AND numbered.{quote(timestamp)} >= {answer}.__known")
-        selected += [_feature(view, answer, name, timestamp) for name in view.features]
+        joins.append(joined if newest else f"ASOF {joined} AND numbered.__at >= {answer}.__known")
+        selected += [_feature(view, answer, name) for name in view.features]
     return f"WITH {', '.join(parts)} SELECT {', '.join(selected)} FROM numbered {' '.join(joins)}"
 
 
-def _keys(number: int, keys: tuple[str, ...], timestamp: str) -> str:
+def _keys(number: int, keys: KeySet, timestamp: str) -> str:
     """The distinct keys of the entity rows as whole numbers, with the last time that each is asked for."""
     named = "".join(f"{quote(key)}, " for key in keys)
     there = " AND ".join(f"{quote(column)} IS NOT NULL" for column in (*keys, timestamp))
     return (
         f"keys_{number} AS MATERIALIZED (SELECT {named}row_number() OVER () AS __key, "
-        f"max({quote(timestamp)}) AS __last FROM entity WHERE {there} "
+        f"max({instant(timestamp)}) AS __last FROM entity WHERE {there} "
         + (f"GROUP BY {', '.join(map(quote, keys))})" if keys else "HAVING count(*) > 0)")
     )
 
 
-def _numbered(key_sets: Sequence[tuple[str, ...]]) -> str:
+def _numbered(key_sets: Sequence[KeySet], timestamp: str) -> str:
     keys = "".join(f", keys_{number}.__key AS __key_{number}" for number in range(len(key_sets)))
     joins = " ".join(
         f"LEFT JOIN keys_{number} ON "
         + (" AND ".join(f"entity.{quote(key)} = keys_{number}.{quote(key)}" for key in key_set) or "TRUE")
         for number, key_set in enumerate(key_sets)
     )
-    return f"numbered AS (SELECT entity.*{keys} FROM entity {joins})"
+    return f"numbered AS (SELECT entity.*, {instant(timestamp)} AS __at{keys} FROM entity {joins})"
 
 
 def _answers(view: ViewQuery, keys: int, relation: str, newest: bool) -> str:
@@ -140,7 +151,7 @@ def _answers(view: ViewQuery, keys: int, relation: str, newest: bool) -> str:
     # Which of two rows of one key, event and created time counts is open in Feast; here their content decides, so that
     # it does not change by chance. It shares a whole number with the created time: a sort pays for every key it has.
     content = f"hash({', '.join(quote(column) for column, _ in view.features.values()) or '0'}) & {CONTENT - 1}"
-    last = f"coalesce(epoch_us({created}), 0) * {CONTENT} + ({content})::BIGINT"
+    last = f"greatest(least(coalesce({created}, 0), {LATEST}), 0) * {CONTENT} + ({content})::BIGINT"
     kept = NEWEST if newest else ANSWERS
     return (
         f"SELECT __key, __known, __event{''.join(f', __f{position}' for position in range(len(values)))} FROM ("
@@ -150,10 +161,9 @@ def _answers(view: ViewQuery, keys: int, relation: str, newest: bool) -> str:
     )
 
 
-def _feature(view: ViewQuery, answer: str, name: str, timestamp: str) -> str:
+def _feature(view: ViewQuery, answer: str, name: str) -> str:
     value = f"{answer}.__f{list(view.features).index(name)}"
     if view.ttl:
-        microseconds = view.ttl // timedelta(microseconds=1)
-        alive = f"{answer}.__event + to_microseconds({microseconds}) >= numbered.{quote(timestamp)}"
+        alive = f"{answer}.__event + {view.ttl // timedelta(microseconds=1)} >= numbered.__at"
         value = f"CASE WHEN {alive} THEN {value} END"
     return f"{value} AS {quote(name)}"

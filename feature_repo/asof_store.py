@@ -27,8 +27,9 @@ from feast.types import from_feast_to_pyarrow_type
 from pydantic import PositiveInt
 
 from feature_repo.asof_entity import EntityRows
-from feature_repo.asof_job import AsofRetrievalJob, whole
+from feature_repo.asof_job import AsofRetrievalJob
 from feature_repo.asof_join import ViewQuery
+from feature_repo.asof_partitions import whole
 
 NUMBERS = {pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}
 

@@ -230,6 +230,22 @@ def test_times_in_any_zone_are_the_same_moments_and_times_without_are_utc(tmp_pa
         assert found.event_timestamp.dt.tz_convert("UTC").tolist() == moments.tolist()
 
 
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_times_that_stand_for_unknown_ones_are_times(tmp_path, cut_off):
+    """The year 1 and the year 9999, as some databases write what they do not know."""
+    times = pd.Series(np.array(["0001-01-01", "0001-01-01", "9999-12-31"], "datetime64[us]")).dt.tz_localize("UTC")
+    history = pd.DataFrame(
+        {"video_id": ["a", "b", "b"], "event_timestamp": hours([1, 1, 1]), "created_timestamp": times,
+         "count": [1.0, 2.0, 3.0]}
+    )  # fmt: skip
+    history.loc[0, "event_timestamp"] = times[0]
+    store = store_of(tmp_path, ASOF, [view_of(write_history(tmp_path, "a_view", history))])
+    for repeated in (1, 2):
+        entities = pd.DataFrame({"video_id": ["a", "b"] * repeated, "event_timestamp": hours([2, 2] * repeated)})
+        job = store.get_historical_features(entities, ["a_view:count"], filter_by_created_timestamp=cut_off)
+        assert job.to_df()["count"].tolist() == [1, 2 if cut_off else 3] * repeated
+
+
 def test_entity_rows_may_be_a_query_and_null_keys_and_times_find_nothing(tmp_path):
     history = pd.DataFrame(
         {"video_id": ["a", None, "b"], "event_timestamp": hours([1, 1, 1]), "count": [1.0, 2.0, 3.0]}

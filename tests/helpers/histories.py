@@ -18,7 +18,9 @@ FIELDS = {"count": Field(name="count", dtype=Float32), "vector": Field(name="vec
 TIMES = ("event_timestamp", "created_timestamp")
 
 
-def write_history(folder: Path, name: str, frame: pd.DataFrame, files: int = 1) -> Path:
+def write_history(
+    folder: Path, name: str, frame: pd.DataFrame, files: int = 1, row_group_size: int | None = None
+) -> Path:
     """A dense table of one or more files, times in UTC, values as float32."""
     (folder / name).mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pandas(frame, preserve_index=False)
@@ -34,7 +36,7 @@ def write_history(folder: Path, name: str, frame: pd.DataFrame, files: int = 1) 
         table = table.set_column(position, field.name, table[field.name].cast(dtype))
     for number in range(files):
         rows = pa.array(range(number, len(table), files), pa.int64())
-        pq.write_table(table.take(rows), folder / name / f"{number}.parquet")
+        pq.write_table(table.take(rows), folder / name / f"{number}.parquet", row_group_size=row_group_size)
     return folder / name
 
 

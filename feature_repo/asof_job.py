@@ -19,7 +19,7 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_join import ViewQuery, join_statement, key_sets, literal, quote
-from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition_count, range_bounds, whole
+from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition, whole
 
 MANIFEST = "_retrieval.json"
 ROW = "__row"
@@ -134,14 +134,18 @@ class AsofRetrievalJob(RetrievalJob):
         return join_statement(entity, columns, self.entity.timestamp, self.views, relations, once)
 
     @cached_property
-    def partitions(self) -> int:
-        """How many partitions are joined one by one."""
-        return partition_count(self.entity, self.views, self.settings)
+    def _partition(self) -> tuple[int, list[str]]:
+        return partition(self.entity, self.views, self.settings)
 
-    @cached_property
+    @property
+    def partitions(self) -> int:
+        """How many partitions are joined one by one, by the row counts in the files' footers."""
+        return self._partition[0]
+
+    @property
     def bounds(self) -> list[str]:
         """Where partitions begin if they are read in place; empty if they are split by a hash."""
-        return range_bounds(self.entity, self.views, self.partitions)
+        return self._partition[1]
 
     def _relations(self, work: Path, tell: Tell) -> Relations:
         """Each partition's entity rows, and rows by view, as SQL."""

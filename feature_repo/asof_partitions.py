@@ -16,18 +16,24 @@ from feature_repo.asof_join import ViewQuery, literal, quote
 Tell = Callable[[str], None]
 Relations = Callable[[int], tuple[str, dict[str, str]]]
 READS = 2.0  # a split reads and writes each row once more: what is read in place may be read as often
+FINER = 5  # partitions read in place are smaller, which is faster and costs nothing; splitting into more does cost
 SAMPLED = 100_000  # entity rows that bounds of ranges are found from
 
 
-def partition_count(entity: EntityRows, views: Sequence[ViewQuery], settings: Any) -> int:
-    """How many partitions keep each within ``rows_per_partition``, by the row counts in the files' footers."""
+def partition(entity: EntityRows, views: Sequence[ViewQuery], settings: Any) -> tuple[int, list[str]]:
+    """How many partitions there are, and where each but the first begins if they are read in place; else nothing."""
     rows = entity.rows
     for view in views:
         counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(view.files)})"
-        (count,) = entity.connection.execute(counted).fetchone() or (0,)
-        rows += int(count or 0)
-    most = -(-entity.rows // settings.entity_rows_per_partition)
-    return min(-(-rows // settings.rows_per_partition), most) or 1
+        (held,) = entity.connection.execute(counted).fetchone() or (0,)
+        rows += int(held or 0)
+
+    def count(rows_per_partition: int) -> int:
+        most = -(-entity.rows // settings.entity_rows_per_partition)
+        return min(-(-rows // rows_per_partition), most) or 1
+
+    bounds = range_bounds(entity, views, count(-(-settings.rows_per_partition // FINER)))
+    return (len(bounds) + 1 if bounds else count(settings.rows_per_partition)), bounds
 
 
 def shared_keys(views: Sequence[ViewQuery]) -> list[str]:

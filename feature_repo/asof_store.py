@@ -38,8 +38,9 @@ class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
     """``offline_store`` of feature_store.yaml.
 
     ``memory_limit`` bounds what DuckDB holds, not the entity rows given as a DataFrame: give SQL for many.
-    ``rows_per_partition`` counts rows of entities and sources together: what is joined at once. Sources are not split
-    for few entity rows, which leave little of them: a partition has at least ``entity_rows_per_partition``.
+    ``rows_per_partition`` counts rows of entities and sources together: what is joined at once, a fifth of it where
+    files are read in place. Sources are not split for few entity rows, which leave little of them: a partition has at
+    least ``entity_rows_per_partition``.
     """
 
     type: str = "feature_repo.asof_store.AsofOfflineStore"

@@ -8,7 +8,6 @@ from feast.types import Float32
 from histories import ASOF, CREATOR, VIDEO, store_of, view_of, write_history
 
 START = pd.Timestamp("2026-06-01", tz="UTC")
-PARTITIONS = {**ASOF, "rows_per_partition": 2_000, "entity_rows_per_partition": 100}
 KEYS = {
     "words": (VIDEO, [f"v{number:05}" for number in range(1_000)]),
     "numbers": (CREATOR, list(range(-500, 500))),
@@ -36,7 +35,8 @@ def job_of(tmp_path, rng):
         rows = pd.DataFrame({key: pd.Series([*asked, None], dtype="Int64" if kind == "numbers" else "string")})
         rows["event_timestamp"] = START + pd.to_timedelta(rng.integers(0, 6_000, len(rows)), unit="m")
         rows["row"] = range(len(rows))
-        store = store_of(tmp_path, PARTITIONS, views)
+        settings = {"rows_per_partition": 10_000 if in_order else 2_000, "entity_rows_per_partition": 100}
+        store = store_of(tmp_path, {**ASOF, **settings}, views)
         return store.get_historical_features(
             rows, ["one:one_count", "other:other_count"], filter_by_created_timestamp=True
         )

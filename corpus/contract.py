@@ -71,8 +71,10 @@ def read_manifest(corpus: Path) -> Manifest:
         raise CorpusError(f"{path} is not a corpus's description: make the corpus again") from error
 
 
-def read_table(folder: Path, schema: pa.Schema) -> pa.Table:
-    """A table's files as one, in the contract's columns and types.
+def read_table(folder: Path, schema: pa.Schema, rows: pc.Expression | None = None) -> pa.Table:
+    """A table's files as one, in the contract's columns and types; ``rows`` says which to keep.
+
+    Files are read one by one, so that memory holds what is kept, however far back the corpus reaches.
 
     Raises:
         CorpusError: missing table or column, a type that cannot be read as the contract's, a timestamp
@@ -87,7 +89,8 @@ def read_table(folder: Path, schema: pa.Schema) -> pa.Table:
             table = pq.read_table(file)
         except (pa.ArrowInvalid, OSError) as error:
             raise CorpusError(f"{file} is not a whole Parquet file: {error}") from error
-        tables.append(conform(table, schema, f"{folder.name}/{file.name}"))
+        table = conform(table, schema, f"{folder.name}/{file.name}")
+        tables.append(table if rows is None else table.filter(rows))
     return pa.concat_tables(tables)
 
 
@@ -170,7 +173,12 @@ def media_source(corpus: Path, media_uri: str) -> str:
 
 def newest_publication(corpus: Path) -> "pa.TimestampScalar":
     """The latest published_at of the corpus."""
-    latest = pc.max(read_table(corpus / "videos", VIDEOS)["published_at"])
-    if not latest.is_valid:
+    return publication_span(corpus)[1]
+
+
+def publication_span(corpus: Path) -> tuple["pa.TimestampScalar", "pa.TimestampScalar"]:
+    """The first and the latest published_at of the corpus."""
+    span = pc.min_max(read_table(corpus / "videos", pa.schema([VIDEOS.field("published_at")]))["published_at"])
+    if not span["max"].is_valid:
         raise CorpusError(f"the corpus at {corpus} has no videos")
-    return latest
+    return span["min"], span["max"]

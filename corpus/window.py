@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from sklearn.model_selection import StratifiedGroupKFold
 
-from corpus.contract import LABELS, VIDEOS, CorpusError, media_source, read_table
+from corpus.contract import LABELS, TIMESTAMP, VIDEOS, CorpusError, media_source, publication_span, read_table
 from corpus.settings import WindowSettings
 
 LABELLED_SPLITS = ("train", "threshold", "evaluation")
@@ -40,10 +42,10 @@ def select_window(
     Raises:
         CorpusError: no videos in the window, no labels for the task, a class without rows.
     """
-    catalogue = _known_videos(corpus, task, start, end)
+    catalogue = _known_videos(corpus, task, start, end, VIDEOS)
     if catalogue.empty:
-        videos = read_table(corpus / "videos", VIDEOS).to_pandas()
-        reach = f"the corpus reaches from {videos.published_at.min()} to {videos.published_at.max()}"
+        first, latest = publication_span(corpus)
+        reach = f"the corpus reaches from {first} to {latest}"
         raise CorpusError(f"no videos were published in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {reach}")
     catalogue["media_uri"] = catalogue.media_uri.map(lambda uri: media_source(corpus, uri), na_action="ignore")
     catalogue["split"] = assign_splits(catalogue, settings, seed)
@@ -57,7 +59,8 @@ def previous_window(corpus: Path, task: str, start: datetime, months: int, most:
 
     What the features of this window are compared with. It may be empty: the corpus need not reach so far back.
     """
-    videos = _known_videos(corpus, task, window_start(start, months), start)[["video_id", "as_of"]]
+    columns = pa.schema([VIDEOS.field("video_id"), VIDEOS.field("published_at")])
+    videos = _known_videos(corpus, task, window_start(start, months), start, columns)[["video_id", "as_of"]]
     videos = videos.drop_duplicates("video_id", ignore_index=True)
     if len(videos) <= most:
         return videos
@@ -65,15 +68,16 @@ def previous_window(corpus: Path, task: str, start: datetime, months: int, most:
     return videos.iloc[np.sort(drawn)].reset_index(drop=True)
 
 
-def _known_videos(corpus: Path, task: str, start: datetime, end: datetime) -> pd.DataFrame:
+def _known_videos(corpus: Path, task: str, start: datetime, end: datetime, columns: pa.Schema) -> pd.DataFrame:
     """Videos published in [start, end) with the label known at ``end`` and as_of, in the order of publication."""
-    videos = read_table(corpus / "videos", VIDEOS).to_pandas()
+    published = pc.field("published_at")
+    inside = (published >= pa.scalar(start, TIMESTAMP)) & (published < pa.scalar(end, TIMESTAMP))
+    found = read_table(corpus / "videos", columns, inside | published.is_null())
+    videos = found.sort_by([("published_at", "ascending"), ("video_id", "ascending")]).to_pandas()
     require_times(videos, "published_at", "videos")
-    inside = (videos.published_at >= start) & (videos.published_at < end)
-    chosen = videos[inside].sort_values(["published_at", "video_id"], kind="stable", ignore_index=True)
-    labels = read_table(corpus / "labels", LABELS).to_pandas()
-    require_times(labels, "labeled_at", "labels")
-    chosen = chosen.merge(newest_labels(labels, task, end), on="video_id", how="left")
+    labels = read_table(corpus / "labels", LABELS, pc.field("task") == task).to_pandas()
+    require_times(labels, "labeled_at", f"labels of {task}")
+    chosen = videos.merge(newest_labels(labels, end), on="video_id", how="left")
     chosen["as_of"] = chosen.labeled_at.fillna(pd.Timestamp(end)).dt.as_unit("us")
     return chosen.drop(columns="labeled_at")
 
@@ -86,9 +90,9 @@ def require_times(rows: pd.DataFrame, column: str, table: str) -> None:
         raise CorpusError(f"{len(missing)} rows of {table} have no {column}, such as those of {examples}")
 
 
-def newest_labels(labels: pd.DataFrame, task: str, end: datetime) -> pd.DataFrame:
-    """The newest label of each video for ``task`` among those made before ``end``."""
-    known = labels[(labels.task == task) & (labels.labeled_at < end)]
+def newest_labels(labels: pd.DataFrame, end: datetime) -> pd.DataFrame:
+    """The newest label of each video among those made before ``end``; ``labels`` are one task's."""
+    known = labels[labels.labeled_at < end]
     newest = known.sort_values("labeled_at", kind="stable").drop_duplicates("video_id", keep="last")
     return newest[["video_id", "label", "labeled_at"]]
 

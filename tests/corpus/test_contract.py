@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -27,6 +28,13 @@ def test_a_table_comes_in_the_contracts_types(tmp_path):
     table = read_table(write(tmp_path / "videos"), VIDEOS)
     assert table.schema.equals(VIDEOS)
     assert table["group_id"].to_pylist() == [None, "g"]
+
+
+def test_only_the_rows_asked_for_are_kept_and_columns_are_judged_all_the_same(tmp_path):
+    folder = write(tmp_path / "videos")
+    assert read_table(folder, VIDEOS, pc.field("title") == "y")["video_id"].to_pylist() == ["b"]
+    with pytest.raises(CorpusError, match="has no column title"):
+        read_table(write(folder, title=None), VIDEOS, pc.field("video_id") == "c")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from corpus.contract import VIDEOS, CorpusError, read_table
@@ -13,7 +15,6 @@ from corpus.window import (
     assign_splits,
     newest_labels,
     previous_window,
-    require_times,
     select_window,
     window_start,
 )  # fmt: skip
@@ -45,9 +46,9 @@ def test_a_label_made_after_the_end_is_not_known(corpus, task):
 
 def test_of_several_labels_the_newest_counts():
     times = pd.to_datetime(["2026-01-01", "2026-01-03", "2026-01-02"], utc=True)
-    labels = pd.DataFrame({"video_id": "a", "task": "t", "label": ["x", "z", "y"], "labeled_at": times})
-    assert newest_labels(labels, "t", datetime(2026, 2, 1, tzinfo=UTC)).label.tolist() == ["z"]
-    assert newest_labels(labels, "t", datetime(2026, 1, 3, tzinfo=UTC)).label.tolist() == ["y"]
+    labels = pd.DataFrame({"video_id": "a", "label": ["x", "z", "y"], "labeled_at": times})
+    assert newest_labels(labels, datetime(2026, 2, 1, tzinfo=UTC)).label.tolist() == ["z"]
+    assert newest_labels(labels, datetime(2026, 1, 3, tzinfo=UTC)).label.tolist() == ["y"]
 
 
 def rows_of(groups: list[str | None]) -> pd.DataFrame:
@@ -125,10 +126,16 @@ def test_a_class_without_rows_and_a_task_without_labels_are_named(corpus, task):
         select_window(corpus, "unknown_task", task.classes, START, END, SETTINGS, 2, 0)
 
 
-def test_a_row_without_a_time_is_named():
-    rows = pd.DataFrame({"video_id": ["a", "b"], "published_at": [pd.Timestamp("2026-01-01", tz="UTC"), pd.NaT]})
-    with pytest.raises(CorpusError, match="1 rows of videos have no published_at, such as those of b"):
-        require_times(rows, "published_at", "videos")
+@pytest.mark.parametrize(("table", "column"), [("videos", "published_at"), ("labels", "labeled_at")])
+def test_a_row_without_a_time_is_named(corpus, task, tmp_path, table, column):
+    copy = tmp_path / "copy"
+    shutil.copytree(corpus, copy, ignore=shutil.ignore_patterns("media"))
+    rows = pq.read_table(copy / table)
+    row = next(row for row in rows.to_pylist() if row.get("task", task.task) == task.task)
+    row |= {"video_id": "timeless", column: None}
+    pq.write_table(pa.Table.from_pylist([row], rows.schema), copy / table / "timeless.parquet")
+    with pytest.raises(CorpusError, match=f"1 rows of {table}.* have no {column}, such as those of timeless"):
+        select_window(copy, task.task, task.classes, START, END, SETTINGS, 2, 0)
 
 
 def test_too_few_groups_for_the_folds_is_named():

@@ -1,7 +1,10 @@
 """The rows that historical features are asked for: a DataFrame, or a DuckDB query over more than memory holds."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,15 +16,15 @@ from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_
 from feature_repo.asof_join import literal, quote
 
 
-def connect(settings: Any) -> duckdb.DuckDBPyConnection:
-    """A DuckDB of its own, in UTC, within the store's memory limit."""
+def connect(settings: Any, temp_directory: str | None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own, in UTC, within the store's memory limit; what it cannot hold goes to ``temp_directory``."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
     connection.execute(f"SET memory_limit = {literal(settings.memory_limit)}")
     if settings.threads:
         connection.execute(f"SET threads = {settings.threads}")
-    if settings.temp_directory:
-        connection.execute(f"SET temp_directory = {literal(settings.temp_directory)}")
+    if temp_directory:
+        connection.execute(f"SET temp_directory = {literal(temp_directory)}")
     return connection
 
 
@@ -29,10 +32,13 @@ def connect(settings: Any) -> duckdb.DuckDBPyConnection:
 class EntityRows:
     """The rows to find values for: a relation of ``connection`` with its columns, times in UTC to the microsecond.
 
-    ``digest`` changes with any value of any row; ``first`` and ``last`` are the least and the greatest time.
+    ``digest`` changes with any name or value; ``given`` is the DataFrame, if it is one; ``first`` and ``last`` are the
+    least and the greatest time.
     """
 
     connection: duckdb.DuckDBPyConnection
+    settings: Any
+    given: pa.Table | None
     sql: str
     schema: dict[str, np.dtype]
     timestamp: str
@@ -44,11 +50,13 @@ class EntityRows:
     @classmethod
     def of(cls, entity_df: pd.DataFrame | str, settings: Any) -> "EntityRows":
         """Rows from a DataFrame, or from a DuckDB query."""
-        connection = connect(settings)
+        connection, table = connect(settings, settings.temp_directory), None
         if isinstance(entity_df, str):
-            given, schema = f"({entity_df})", connection.sql(f"FROM ({entity_df}) LIMIT 0").df().dtypes.to_dict()
+            given = f"({entity_df.strip().rstrip(';')}\n)"  # a query may end in a comment
+            schema = connection.sql(f"FROM {given} LIMIT 0").df().dtypes.to_dict()
         elif isinstance(entity_df, pd.DataFrame):
-            connection.register("given", pa.Table.from_pandas(entity_df, preserve_index=False))
+            table = pa.Table.from_pandas(entity_df, preserve_index=False)
+            connection.register("given", table)
             given, schema = "given", entity_df.dtypes.to_dict()
         else:
             raise ValueError("historical features are retrieved for entity rows: give a DataFrame or a DuckDB query")
@@ -58,4 +66,14 @@ class EntityRows:
         rows, first, last, digest = connection.execute(
             f"SELECT count(*), min({at}), max({at}), sum(hash(entity)) FROM ({sql}) entity"
         ).fetchone() or (0, None, None, 0)
-        return cls(connection, sql, schema, timestamp, rows, first, last, f"{rows}:{digest}")
+        described = f"{list(schema)}:{rows}:{digest}"
+        return cls(connection, settings, table, sql, schema, timestamp, rows, first, last, described)
+
+    @contextmanager
+    def spilling_to(self, folder: Path) -> Iterator["EntityRows"]:
+        """The same rows in a DuckDB that spills to ``folder``, unless the settings say where: one can never change."""
+        connection = connect(self.settings, self.settings.temp_directory or str(folder))
+        if self.given is not None:
+            connection.register("given", self.given)
+        with closing(connection):
+            yield replace(self, connection=connection)

@@ -1,7 +1,9 @@
 """The retrieval itself: small ones in one statement, large ones partition by partition, resumable."""
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.infra.offline_stores.offline_store import RetrievalJob, RetrievalMetadata
 from feast.on_demand_feature_view import OnDemandFeatureView
@@ -19,7 +22,8 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_join import ViewQuery, join_statement, key_sets, literal, quote
-from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition, whole
+from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition, remove, whole
+from feature_repo.tables import FeatureError
 
 MANIFEST = "_retrieval.json"
 ROW = "__row"
@@ -57,7 +61,7 @@ class AsofRetrievalJob(RetrievalJob):
         """The whole retrieval as one DuckDB statement, rows in the order given."""
         entity = f"SELECT *, row_number() OVER () AS {ROW} FROM ({self.entity.sql})"
         relations = {view.name: view.rows for view in self.views}
-        joined = self._join(entity, [*self.entity.schema, ROW], relations)
+        joined = self._join(self.entity, entity, [*self.entity.schema, ROW], relations)
         return f"SELECT * EXCLUDE ({ROW}) FROM ({joined}) ORDER BY {ROW}"
 
     def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
@@ -91,47 +95,57 @@ class AsofRetrievalJob(RetrievalJob):
 
         ``folder`` then holds part-00000.parquet, ... and ``_retrieval.json``, whose ``complete`` is true once all
         parts are there. A part has its name only when it is whole.
+
+        Raises:
+            FeatureError: another retrieval writes to the folder at this moment, or what is read changed meanwhile.
         """
         plan = {"digest": self.digest, "partitions": self.partitions, "rows": self.entity.rows}
-        found = _manifest(folder)
-        if {key: found.get(key) for key in plan} != plan:
-            if folder.exists() and any(folder.iterdir()) and not (allow_overwrite and found):
-                raise SavedDatasetLocationAlreadyExists(location=str(folder))
-            shutil.rmtree(folder, ignore_errors=True)
-        elif found["complete"]:
-            tell(f"all {self.partitions} partitions are there already")
-            return
         folder.mkdir(parents=True, exist_ok=True)
-        _write_manifest(folder, {**plan, "complete": False})
+        with _alone(folder):
+            found = _manifest(folder)
+            if {key: found.get(key) for key in plan} != plan:
+                if any(folder.iterdir()) and not (allow_overwrite and found):
+                    raise SavedDatasetLocationAlreadyExists(location=str(folder))
+                _empty(folder)
+            elif found["complete"] and self._missing(folder) == 0:
+                tell(f"all {self.partitions} partitions are there already")
+                return
+            _write_manifest(folder, {**plan, "complete": False})
+            self._write_parts(folder, tell)
+            if self._missing(folder) or self._stamped() != self.digest:
+                _empty(folder)
+                raise FeatureError(f"the rows for {folder} changed while they were read: retrieve them again")
+            _write_manifest(folder, {**plan, "complete": True})
+
+    def _write_parts(self, folder: Path, tell: Tell) -> None:
         work = folder / ".work"
         work.mkdir(exist_ok=True)
-        if not self.settings.temp_directory:
-            self.entity.connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
-        relations = self._relations(work, tell)
-        for part in range(self.partitions):
-            self._write_part(folder, part, relations, tell)
-        shutil.rmtree(work)
-        _write_manifest(folder, {**plan, "complete": True})
+        with self.entity.spilling_to(work / "spill") as entity:
+            relations = self._relations(entity, work, tell)
+            for part in range(self.partitions):
+                target = folder / f"part-{part:05}.parquet"
+                if _rows(target) is not None:
+                    continue
+                asked, sources = relations(part)
+                statement = self._join(entity, asked, list(entity.schema), sources)
+                with whole(target) as partial:
+                    copied = f"COPY ({statement}) TO {literal(str(partial))} (FORMAT parquet)"
+                    (rows,) = entity.connection.execute(copied).fetchone() or (0,)
+                tell(f"partition {part + 1} of {self.partitions}: {rows:,} rows")
+        shutil.rmtree(work, ignore_errors=True)
 
-    def _write_part(self, folder: Path, part: int, relations: Relations, tell: Tell) -> None:
-        target = folder / f"part-{part:05}.parquet"
-        if target.exists():
-            return
-        entity, sources = relations(part)
-        statement = self._join(entity, list(self.entity.schema), sources)
-        with whole(target) as partial:
-            copied = f"COPY ({statement}) TO {literal(str(partial))} (FORMAT parquet)"
-            (rows,) = self.entity.connection.execute(copied).fetchone() or (0,)
-        tell(f"partition {part + 1} of {self.partitions}: {rows:,} rows")
+    def _missing(self, folder: Path) -> int:
+        """How many entity rows no part holds."""
+        return self.entity.rows - sum(_rows(part) or 0 for part in folder.glob("part-*.parquet"))
 
-    def _join(self, entity: str, columns: list[str], relations: dict[str, str]) -> str:
+    def _join(self, entity: EntityRows, asked: str, columns: list[str], relations: dict[str, str]) -> str:
         once = set()
         for keys in key_sets(self.views):
             named = ", ".join(map(quote, keys)) or "1"
-            asked = f"SELECT count(*) = count(DISTINCT ({named})) FROM ({entity})"
-            if (self.entity.connection.execute(asked).fetchone() or (False,))[0]:
+            counted = f"SELECT count(*) = count(DISTINCT ({named})) FROM ({asked})"
+            if (entity.connection.execute(counted).fetchone() or (False,))[0]:
                 once.add(keys)
-        return join_statement(entity, columns, self.entity.timestamp, self.views, relations, once)
+        return join_statement(asked, columns, entity.timestamp, self.views, relations, once)
 
     @cached_property
     def _partition(self) -> tuple[int, list[str]]:
@@ -147,25 +161,51 @@ class AsofRetrievalJob(RetrievalJob):
         """Where partitions begin if they are read in place; empty if they are split by a hash."""
         return self._partition[1]
 
-    def _relations(self, work: Path, tell: Tell) -> Relations:
+    def _relations(self, entity: EntityRows, work: Path, tell: Tell) -> Relations:
         """Each partition's entity rows, and rows by view, as SQL."""
         if self.partitions == 1:
-            return lambda _: (self.entity.sql, {view.name: view.rows for view in self.views})
+            return lambda _: (entity.sql, {view.name: view.rows for view in self.views})
         if self.bounds:
-            return by_range(self.entity, self.views, self.bounds)
-        return by_hash(self.entity, self.views, self.partitions, work, tell)
+            return by_range(entity, self.views, self.bounds)
+        return by_hash(entity, self.views, self.partitions, work, tell)
 
     @cached_property
     def digest(self) -> str:
-        """What the result is a function of: entity rows, views, and the files as they are now."""
+        """What the result is a function of: entity rows, views, and their files as they were when first asked for."""
+        return self._stamped()
+
+    def _stamped(self) -> str:
         described: list[Any] = [self.entity.digest, self.partitions, self.bounds]
-        for view in self.views:
-            found = self.entity.connection.execute(
-                f"SELECT file FROM glob({literal(view.files)}) ORDER BY 1"
-            ).fetchall()
-            files = [(name, *_stamp(name)) for (name,) in found]
-            described.append([asdict(view), files])
+        described += [[asdict(view), *map(_stamp, view.files)] for view in self.views]
         return hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The folder for this retrieval alone: of two that write parts of the same names, each would spoil the other's."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FeatureError(f"another retrieval writes to {folder} now: wait for it, or name another") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what is in the folder: it may be a link or a mount itself."""
+    for path in folder.iterdir():
+        remove(path)
+
+
+def _rows(part: Path) -> int | None:
+    """How many rows a part holds; None if it is not there, or not whole."""
+    try:
+        return pq.read_metadata(part).num_rows
+    except (OSError, pa.ArrowInvalid):
+        return None
 
 
 def _stamp(name: str) -> tuple[int, int]:

@@ -8,11 +8,15 @@ answer: the greatest event time, among equals the greatest created time. Where e
 with one label are, there is nothing to search: the answer is the greatest among the key's rows that were known.
 """
 
+import glob
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-NEWEST = "QUALIFY row_number() OVER (PARTITION BY __key ORDER BY __event DESC, __last_of DESC) = 1"
+# What the statements call columns of their own; DuckDB's names are the same in any case.
+RESERVED = re.compile(r"__(at|event|known|content|last|last_of|part|row|(key_?|f)\d*)", re.IGNORECASE)
+NEWEST = "QUALIFY row_number() OVER (PARTITION BY __key ORDER BY __event DESC, __last_of DESC, __content DESC) = 1"
 RANK = f"__event::HUGEINT * {1 << 63} + __last_of"
 # What outdates a row was observed later and known no later, so it became known after this row was observed: a frame of
 # those rows alone is short, where a running maximum would look at the whole history.
@@ -28,11 +32,12 @@ CONTENT = 1 << 11  # what 63 bits leave beside them
 class ViewQuery:
     """What is read of one feature view: ``features`` maps a name in the result to (column, DuckDB type or '').
 
-    ``keys`` maps a column of the files to the column of the entity rows that it must equal.
+    ``keys`` maps a column of the files to the column of the entity rows that it must equal. ``files`` are those that
+    there were when the retrieval was asked for: what is appended since is not half in it.
     """
 
     name: str
-    files: str
+    files: tuple[str, ...]
     keys: Mapping[str, str]
     event: str
     created: str | None
@@ -50,8 +55,12 @@ class ViewQuery:
     def rows(self) -> str:
         """All rows of the files, columns by name: a file may have more, or another order."""
         named = ", ".join(map(quote, self.columns))
-        files = literal(self.files)
-        return f"SELECT {named} FROM read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+        return f"SELECT {named} FROM read_parquet({self.listed}, union_by_name = true, hive_partitioning = false)"
+
+    @property
+    def listed(self) -> str:
+        """The files as a list in SQL, each by its own name, whatever characters it has."""
+        return f"[{', '.join(literal(glob.escape(file)) for file in self.files)}]"
 
     def known(self) -> str:
         """When a row's value was both observed and written; when it was observed, if writing does not count."""
@@ -70,8 +79,8 @@ def quote(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A string in SQL."""
-    return "'" + text.replace("'", "''") + "'"
+    """A string in SQL, where it cannot hold a NUL as it is."""
+    return "'" + text.replace("'", "''").replace("\0", "' || chr(0) || '") + "'"
 
 
 def instant(column: str) -> str:
@@ -143,16 +152,20 @@ def _numbered(key_sets: Sequence[KeySet], timestamp: str) -> str:
 def _answers(view: ViewQuery, keys: int, relation: str, newest: bool) -> str:
     """A view's rows that are the answer at some time, and from when; or the newest row of each key."""
     values = [
-        f"CAST({quote(column)} AS {dtype})" if dtype else quote(column) for column, dtype in view.features.values()
+        f"CAST(source.{quote(column)} AS {dtype})" if dtype else f"source.{quote(column)}"
+        for column, dtype in view.features.values()
     ]
     named = "".join(f", {value} AS __f{position}" for position, value in enumerate(values))
     created = instant(view.created) if view.created else "NULL"
     on = [f"source.{quote(column)} = keys_{keys}.{quote(key)}" for column, key in view.keys.items()]
     # Which of two rows of one key, event and created time counts is open in Feast; here their content decides, so that
-    # it does not change by chance. It shares a whole number with the created time: a sort pays for every key it has.
-    content = f"hash({', '.join(quote(column) for column, _ in view.features.values()) or '0'}) & {CONTENT - 1}"
-    last = f"greatest(least(coalesce({created}, 0), {LATEST}), 0) * {CONTENT} + ({content})::BIGINT"
+    # it does not change by chance. It shares a whole number with the created time, which is what a maximum can bear;
+    # a sort takes all of it.
+    content = f"hash({', '.join(f'source.{quote(column)}' for column, _ in view.features.values()) or '0'})"
+    last = f"greatest(least(coalesce({created}, 0), {LATEST}), 0) * {CONTENT} + ({content} & {CONTENT - 1})::BIGINT"
     kept = NEWEST if newest else ANSWERS
+    if newest:
+        named += f", {content} AS __content"
     return (
         f"SELECT __key, __known, __event{''.join(f', __f{position}' for position in range(len(values)))} FROM ("
         f"SELECT keys_{keys}.__key, {view.known()} AS __known, {instant(view.event)} AS __event, {last} AS __last_of"

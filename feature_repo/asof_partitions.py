@@ -4,9 +4,11 @@ Ids that grow with time lie in the files nearly in order, and a range of them is
 written. What lies in no order is written once more, each partition's rows together.
 """
 
+import glob
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,14 @@ Relations = Callable[[int], tuple[str, dict[str, str]]]
 READS = 2.0  # a split reads and writes each row once more: what is read in place may be read as often
 FINER = 5  # partitions read in place are smaller, which is faster and costs nothing; splitting into more does cost
 SAMPLED = 100_000  # entity rows that bounds of ranges are found from
+WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 
 
 def partition(entity: EntityRows, views: Sequence[ViewQuery], settings: Any) -> tuple[int, list[str]]:
     """How many partitions there are, and where each but the first begins if they are read in place; else nothing."""
     rows = entity.rows
     for view in views:
-        counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(view.files)})"
+        counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({view.listed})"
         (held,) = entity.connection.execute(counted).fetchone() or (0,)
         rows += int(held or 0)
 
@@ -36,9 +39,35 @@ def partition(entity: EntityRows, views: Sequence[ViewQuery], settings: Any) -> 
     return (len(bounds) + 1 if bounds else count(settings.rows_per_partition)), bounds
 
 
-def shared_keys(views: Sequence[ViewQuery]) -> list[str]:
-    """The columns of the entity rows by which every view is joined."""
-    return sorted(set.intersection(*({*view.keys.values()} for view in views)))
+def shared_keys(entity: EntityRows, views: Sequence[ViewQuery]) -> dict[str, str]:
+    """The columns of the entity rows by which every view is joined, each with the type that it is partitioned in.
+
+    Keys that the join finds equal must be alike in that type; where there is none, as of a number and a text, the
+    column is not shared.
+    """
+    types = [_types(entity, entity.sql)]
+    types += [
+        {view.keys[column]: dtype for column, dtype in _types(entity, view.rows).items() if column in view.keys}
+        for view in views
+    ]
+    shared = {key: common_type({each[key] for each in types}) for key in sorted(set.intersection(*map(set, types)))}
+    return {key: dtype for key, dtype in shared.items() if dtype}
+
+
+def _types(entity: EntityRows, sql: str) -> dict[str, str]:
+    relation = entity.connection.sql(sql)
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+
+def common_type(types: set[str]) -> str | None:
+    """The DuckDB type in which values of ``types`` are alike exactly if a join finds them equal."""
+    if all(dtype == "VARCHAR" or dtype.startswith("ENUM") for dtype in types):
+        return "VARCHAR"
+    if types <= WHOLE:
+        return "BIGINT"
+    if types <= {*WHOLE, "DOUBLE"}:  # whole numbers of which some are missing are floats in pandas
+        return "DOUBLE"
+    return next(iter(types)) if len(types) == 1 else None
 
 
 def range_bounds(entity: EntityRows, views: Sequence[ViewQuery], count: int) -> list[str]:
@@ -47,20 +76,24 @@ def range_bounds(entity: EntityRows, views: Sequence[ViewQuery], count: int) -> 
     They can be where views share one key, and the row groups of the files, by their statistics, would be read
     ``READS`` times at most.
     """
-    keys = shared_keys(views)
-    if count == 1 or len(keys) != 1:
+    if count == 1 or len(keys := shared_keys(entity, views)) != 1:
         return []
-    key, every = quote(keys[0]), max(entity.rows // SAMPLED, 1)
+    ((key, dtype),), every = keys.items(), max(entity.rows // SAMPLED, 1)
     shares = [number / count for number in range(1, count)]
     found = entity.connection.execute(
-        f"SELECT quantile_disc({key}, {shares}), any_value(typeof({key})) FROM ({entity.sql}) "
-        f"WHERE {key} IS NOT NULL AND hash({key}) % {every} = 0"
+        f"SELECT quantile_disc({cast(key, dtype)}, {shares}) FROM ({entity.sql}) "
+        f"WHERE {quote(key)} IS NOT NULL AND hash({quote(key)}) % {every} = 0"
     ).fetchone()
     if not found or not found[0]:
         return []
-    bounds = [f"CAST({literal(str(bound))} AS {found[1]})" for bound in found[0]]
-    (reads,) = entity.connection.execute(_reads(views, keys[0], bounds, found[1])).fetchone() or (None,)
+    bounds = [f"CAST({literal(str(bound))} AS {dtype})" for bound in found[0]]
+    (reads,) = entity.connection.execute(_reads(views, key, bounds, dtype)).fetchone() or (None,)
     return bounds if reads is not None and reads <= READS else []
+
+
+def cast(column: str, dtype: str) -> str:
+    """A column in a type, as SQL."""
+    return f"CAST({quote(column)} AS {dtype})"
 
 
 def _reads(views: Sequence[ViewQuery], key: str, bounds: list[str], dtype: str) -> str:
@@ -71,7 +104,7 @@ def _reads(views: Sequence[ViewQuery], key: str, bounds: list[str], dtype: str) 
 
     groups = " UNION ALL ".join(
         f"SELECT row_group_num_rows AS rows, {below('stats_max_value')} - ({below('stats_min_value')}) + 1 AS met "
-        f"FROM parquet_metadata({literal(view.files)}) WHERE path_in_schema = {literal(column)}"
+        f"FROM parquet_metadata({view.listed}) WHERE path_in_schema = {literal(column)}"
         for view in views
         for column, name in view.keys.items()
         if name == key
@@ -81,11 +114,11 @@ def _reads(views: Sequence[ViewQuery], key: str, bounds: list[str], dtype: str) 
 
 def by_range(entity: EntityRows, views: Sequence[ViewQuery], bounds: Sequence[str]) -> Relations:
     """Partitions as conditions on the key that all views share. Entity rows without a key are of the first."""
-    (key,) = shared_keys(views)
+    ((key, dtype),) = shared_keys(entity, views).items()
 
     def within(column: str, part: int) -> str:
-        above = f"{quote(column)} >= {bounds[part - 1]}" if part else "TRUE"
-        below = f"{quote(column)} < {bounds[part]}" if part < len(bounds) else "TRUE"
+        above = f"{cast(column, dtype)} >= {bounds[part - 1]}" if part else "TRUE"
+        below = f"{cast(column, dtype)} < {bounds[part]}" if part < len(bounds) else "TRUE"
         return f"{above} AND {below}"
 
     def relations(part: int) -> tuple[str, dict[str, str]]:
@@ -108,10 +141,10 @@ def by_hash(entity: EntityRows, views: Sequence[ViewQuery], count: int, work: Pa
     are read whole for every partition.
     """
 
-    def split(target: Path, sql: str, by: list[str], what: str) -> None:
+    def split(target: Path, sql: str, by: dict[str, str], what: str) -> None:
         if target.exists():
             return
-        keys = ", ".join(f"CAST({quote(column)} AS VARCHAR)" for column in by)
+        keys = ", ".join(cast(column, dtype) for column, dtype in by.items())
         with whole(target) as partial:
             entity.connection.execute(
                 f"COPY (SELECT *, hash({keys}) % {count} AS __part FROM ({sql})) "
@@ -119,16 +152,16 @@ def by_hash(entity: EntityRows, views: Sequence[ViewQuery], count: int, work: Pa
             )
         tell(f"split {what} into {count} partitions")
 
-    shared = shared_keys(views)
-    split(work / "entity", entity.sql, shared or list(entity.schema), "entity rows")
-    last = f"epoch_us(CAST({literal(str(entity.last))} AS TIMESTAMPTZ))"
-    for view in views if shared else []:
-        in_files = {entity_key: column for column, entity_key in view.keys.items()}
-        rows = f"{view.rows} WHERE {view.usable()} AND {view.known()} <= {last}"
-        split(work / f"view-{view.name}", rows, [in_files[key] for key in shared], view.name)
+    shared = shared_keys(entity, views)
+    split(work / "entity", entity.sql, shared or dict.fromkeys(entity.schema, "VARCHAR"), "entity rows")
+    in_time = f"<= epoch_us(CAST({literal(str(entity.last))} AS TIMESTAMPTZ))" if entity.last else "IS NULL"
+    for number, view in enumerate(views if shared else []):
+        rows = f"{view.rows} WHERE {view.usable()} AND {view.known()} {in_time}"
+        by = {column: shared[key] for column, key in sorted(view.keys.items(), key=itemgetter(1)) if key in shared}
+        split(work / f"view-{number}", rows, by, view.name)
 
     def relations(part: int) -> tuple[str, dict[str, str]]:
-        sources = {view.name: _part_of(work / f"view-{view.name}", part, view.rows) for view in views}
+        sources = {view.name: _part_of(work / f"view-{number}", part, view.rows) for number, view in enumerate(views)}
         return _part_of(work / "entity", part, entity.sql), sources
 
     return relations
@@ -141,23 +174,25 @@ def _part_of(table: Path, part: int, otherwise: str) -> str:
     folder = table / f"__part={part}"
     if not folder.exists():
         return f"SELECT * FROM ({otherwise}) WHERE false"
-    return f"SELECT * FROM read_parquet({literal(str(folder / '*.parquet'))}, hive_partitioning = false)"
+    files = f"{glob.escape(str(folder))}/*.parquet"
+    return f"SELECT * FROM read_parquet({literal(files)}, hive_partitioning = false)"
 
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
     """A path to write to, which becomes ``target`` if nothing goes wrong, and is removed if something does."""
     partial = target.with_name(f".{target.name}.partial")
-    _remove(partial)
+    remove(partial)
     try:
         yield partial
         partial.rename(target)
     finally:
-        _remove(partial)
+        remove(partial)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

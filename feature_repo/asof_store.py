@@ -5,11 +5,13 @@ but the historical retrieval and the writing: every entity row comes out once, i
 bounded, histories may be long, ``persist`` to a folder can be resumed, and an appended batch is a file of its own.
 """
 
+import glob
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,10 +30,10 @@ from pydantic import PositiveInt
 
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_job import AsofRetrievalJob
-from feature_repo.asof_join import ViewQuery
+from feature_repo.asof_join import RESERVED, ViewQuery, literal
 from feature_repo.asof_partitions import whole
 
-NUMBERS = {pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}
+NUMBERS = {pa.float32(): "FLOAT", pa.float64(): "DOUBLE"}  # whole numbers stay as they are: a cast would round
 
 
 class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
@@ -70,22 +72,18 @@ class AsofOfflineStore(DuckDBOfflineStore):
         """The values as of each entity row's time. Nothing is read but entity rows and Parquet footers until asked.
 
         Raises:
-            ValueError: a feature's name in the result is taken already, or a view does not read Parquet files.
+            ValueError: a name in the result is taken already or is one of the join's own, or a view reads no Parquet
+                files.
         """
         entity = EntityRows.of(entity_df, config.offline_store)
         expected = offline_utils.get_expected_join_keys(project, feature_views, registry)
         if missing := expected - set(entity.schema):
             raise FeastEntityDFMissingColumnsError(expected, missing)
-        taken = set(entity.schema)
-        views = []
-        for view in feature_views:
-            query = view_query(view, feature_refs, config, full_feature_names, filter_by_created_timestamp)
-            if clash := sorted(taken & set(query.features)):
-                raise ValueError(
-                    f"{', '.join(clash)} of {view.name} is a column of the result already: ask for full feature names"
-                )
-            taken |= set(query.features)
-            views.append(query)
+        views = [
+            view_query(view, feature_refs, config, full_feature_names, filter_by_created_timestamp, entity.connection)
+            for view in feature_views
+        ]
+        require_names(list(entity.schema), views)
         metadata = RetrievalMetadata(
             features=feature_refs,
             keys=[column for column in entity.schema if column != entity.timestamp],
@@ -99,7 +97,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
         self, config: RepoConfig, data_source: DataSource
     ) -> list[tuple[str, str]]:
         """The columns of a source's first file and their Arrow types; Feast's own asks for a file, not a pattern."""
-        return [(field.name, str(field.type)) for field in _schema(_files(data_source, config))]
+        return [(field.name, str(field.type)) for field in _schema(_path(data_source, config))]
 
     @staticmethod
     def offline_write_batch(
@@ -112,10 +110,10 @@ class AsofOfflineStore(DuckDBOfflineStore):
         Raises:
             ValueError: the view does not read a folder of Parquet files, or the batch has other columns or types.
         """
-        files = _files(feature_view.batch_source, config)
-        if "*" not in Path(files).name:
-            raise ValueError(f"the view {feature_view.name} reads one file, {files}: give it a folder to append to")
-        schema = _schema(files)
+        path = _path(feature_view.batch_source, config)
+        if "*" not in Path(path).name:
+            raise ValueError(f"the view {feature_view.name} reads one file, {path}: give it a folder to append to")
+        schema = _schema(path)
         try:
             table = table.select(schema.names).cast(schema).combine_chunks()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError) as error:
@@ -123,14 +121,19 @@ class AsofOfflineStore(DuckDBOfflineStore):
         digest = hashlib.sha256()
         for batch in table.to_batches():
             digest.update(batch.serialize())
-        with whole(Path(files).parent / f"appended-{digest.hexdigest()[:16]}.parquet") as partial:
+        with whole(Path(path).parent / f"appended-{digest.hexdigest()[:16]}.parquet") as partial:
             pq.write_table(table, partial)
         if progress:
             progress(len(table))
 
 
 def view_query(
-    view: FeatureView, feature_refs: list[str], config: RepoConfig, full_feature_names: bool, cut_off: bool
+    view: FeatureView,
+    feature_refs: list[str],
+    config: RepoConfig,
+    full_feature_names: bool,
+    cut_off: bool,
+    connection: duckdb.DuckDBPyConnection,
 ) -> ViewQuery:
     """What a retrieval reads of one view, by the names that its files use."""
     source = view.batch_source
@@ -141,7 +144,7 @@ def view_query(
     shown = view.projection.name_alias or view.name
     return ViewQuery(
         name=prefix,
-        files=_files(view.batch_source, config),
+        files=_files(_path(source, config), connection),
         keys={
             in_files.get(key.name, key.name): view.projection.join_key_map.get(key.name, key.name)
             for key in view.entity_columns
@@ -160,18 +163,39 @@ def view_query(
     )
 
 
-def _files(source: DataSource, config: RepoConfig) -> str:
-    """What DuckDB reads of a source: a file, a pattern, or every file of a folder."""
+def require_names(columns: list[str], views: list[ViewQuery]) -> None:
+    """Raise ValueError unless all names of the result differ, in more than case, and none is one of the join's own."""
+    taken = {name.casefold() for name in columns}
+    for view, name in [(each, name) for each in views for name in each.features]:
+        if name.casefold() in taken:
+            raise ValueError(f"{name} of {view.name} is a column of the result already: ask for full feature names")
+        taken.add(name.casefold())
+    for name in [*columns, *(name for each in views for name in (*each.columns, *each.features))]:
+        if RESERVED.fullmatch(name):
+            raise ValueError(f"the join keeps the name {name} for itself: give the column another")
+
+
+def _path(source: DataSource, config: RepoConfig) -> str:
+    """What a source reads: a file, a pattern of names, or every file of a folder."""
     if not isinstance(source, FileSource):
         raise ValueError(f"{source.name} is not a source of Parquet files: give the view a FileSource")
     path = str(FileSource.get_uri_for_file_path(config.repo_path, source.path)).removeprefix("file://")
     return f"{path}/*.parquet" if Path(path).is_dir() else path
 
 
-def _schema(files: str) -> pa.Schema:
-    """The schema of the first file that a pattern names."""
-    path = Path(files)
-    found = sorted(path.parent.glob(path.name))
+def _files(path: str, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The files that there are now. A folder of that very name is no pattern."""
+    folder, _, name = path.rpartition("/")
+    pattern = f"{glob.escape(folder)}/{name}" if Path(folder).is_dir() else path
+    found = connection.execute(f"SELECT file FROM glob({literal(pattern)}) ORDER BY 1").fetchall()
     if not found:
-        raise ValueError(f"there is no file {files}")
+        raise ValueError(f"there is no file {path}")
+    return tuple(name for (name,) in found)
+
+
+def _schema(path: str) -> pa.Schema:
+    """The schema of the first file that a path names."""
+    found = sorted(Path(path).parent.glob(Path(path).name))
+    if not found:
+        raise ValueError(f"there is no file {path}")
     return pq.read_schema(found[0]).remove_metadata()

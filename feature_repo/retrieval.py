@@ -50,6 +50,7 @@ def open_store(
         )
     if profile not in PROFILES:
         raise FeatureError(f"there is no profile {profile} of the feature store: there are {', '.join(PROFILES)}")
+    corpus = corpus.resolve()  # a relative path would be looked for in the repository
     views = feature_views(str(corpus), profile)
     refuse_online(views.values())
     for name in TASK_VIEWS[task]:
@@ -68,6 +69,7 @@ def append_rows(corpus: Path, name: str, rows: pd.DataFrame, registry: str) -> N
     Raises:
         FeatureError: no such view or table, or rows that are not as the view says.
     """
+    corpus = corpus.resolve()
     views = feature_views(str(corpus))
     if name not in views:
         raise FeatureError(f"there is no feature view {name}: there are {', '.join(views)}")
@@ -85,12 +87,18 @@ def _applied(
     """The store of a profile for a corpus, with these views and services in its registry."""
     config = yaml.safe_load((REPOSITORY / PROFILES[profile]).read_text())
     config["offline_store"] |= offline_store
-    config["project"] = "".join(c if c.isalnum() else "_" for c in corpus.name)
+    config["project"] = project_of(corpus)
     config["registry"] = {"registry_type": "sql", "path": registry} if "://" in registry else registry
     with _applying(registry):
         store = FeatureStore(config=RepoConfig(repo_path=REPOSITORY, **config))
         store.apply([video, *objects])
     return store
+
+
+def project_of(corpus: Path) -> str:
+    """A corpus's Feast project: its name for people, and a digest of its path, as corpora of one name differ."""
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in corpus.name)
+    return f"corpus_{name}_{hashlib.sha256(str(corpus).encode()).hexdigest()[:8]}"
 
 
 @contextmanager
@@ -167,6 +175,7 @@ def kept_folder(checkpoints: Path | None, corpus: Path, task: str, catalogue: Pa
         except OSError as error:
             raise FeatureError(f"another run retrieves the features of {task} for the same videos right now") from error
         yield kept
+        shutil.rmtree(target, ignore_errors=True)  # what an earlier try of the same step moved there
         shutil.move(kept, target)
 
 

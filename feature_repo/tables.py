@@ -49,6 +49,8 @@ def _require_schema(schema: pa.Schema, name: str, features: list[Field]) -> None
     for column in (KEY, *TIMES, *(field.name for field in features)):
         if column not in schema.names:
             raise FeatureError(f"{name}: no column {column}, it has {', '.join(schema.names)}")
+        if len(alike := [each for each in schema.names if each.casefold() == column.casefold()]) > 1:
+            raise FeatureError(f"{name}: {' and '.join(alike)} differ in case alone: rename the one that is not meant")
     for column in TIMES:
         dtype = schema.field(column).type
         if not pa.types.is_timestamp(dtype):

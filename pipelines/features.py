@@ -10,6 +10,7 @@ import pandas as pd
 from corpus.contract import read_manifest
 from corpus.sources import read_source
 from feature_repo.retrieval import append_rows
+from feature_repo.tables import FeatureError
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,16 @@ def _statistics(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(records, columns=list(columns)).astype(columns)
 
 
+def _moment(column: str, value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise FeatureError(f"{column} is {value!r}: give times in ISO 8601, as 2026-06-02T10:00:00+00:00") from error
+    if moment.tzinfo is None:
+        raise FeatureError(f"{column} is {value!r}, which has no time zone: add one, as 2026-06-02T10:00:00+00:00")
+    return moment
+
+
 def append_table(corpus: Path, view: str, table: Path, registry: str) -> int:
     """Append a CSV or Parquet table to a view of a corpus; returns how many rows.
 
@@ -94,6 +105,6 @@ def append_table(corpus: Path, view: str, table: Path, registry: str) -> int:
         rows["created_timestamp"] = pd.Timestamp(datetime.now(UTC))
     for column in ("event_timestamp", "created_timestamp"):
         if column in rows.columns and rows[column].dtype == object:
-            rows[column] = rows[column].map(datetime.fromisoformat)
+            rows[column] = [_moment(column, value) for value in rows[column]]
     append_rows(corpus, view, rows, registry)
     return len(rows)

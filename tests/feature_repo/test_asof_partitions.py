@@ -1,11 +1,18 @@
 """Partitions read in place where ids lie in order, and split where they do not: the same rows either way."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from feast import Field
 from feast.types import Float32
 from histories import ASOF, CREATOR, VIDEO, store_of, view_of, write_history
+
+from feature_repo.asof_partitions import by_range, common_type, range_bounds
 
 START = pd.Timestamp("2026-06-01", tz="UTC")
 KEYS = {
@@ -90,3 +97,89 @@ def test_partitions_read_in_place_are_gone_on_with(job_of, tmp_path):
     assert [line.split(":")[0] for line in told] == [f"partition {number} of 5" for number in range(2, 6)]
     assert (out / "part-00000.parquet").stat().st_mtime_ns == kept
     pd.testing.assert_frame_equal(found, job.to_df(), check_dtype=False)
+
+
+def keyed_job(tmp_path, rng, asked: str, held: pa.DataType, in_order: bool):
+    """A job over 4,000 rows with keys of one type, asked for by 400 rows with keys of another (as SQL), two each."""
+    ids = [*range(-100, 100)]
+    history = pd.DataFrame({"creator_id": rng.choice(ids, 4_000)})
+    history["event_timestamp"] = START + pd.to_timedelta(rng.integers(0, 5_000, 4_000), unit="m")
+    history = (history.sort_values("creator_id") if in_order else history).assign(count=rng.random(4_000))
+    folder = write_history(tmp_path, "a_view", history, row_group_size=200)
+    table = pq.read_table(folder / "0.parquet")
+    table = table.set_column(0, "creator_id", table["creator_id"].cast(held))
+    if pa.types.is_floating(held):  # the same number as 0.0, but another text
+        zero = pc.if_else(pc.equal(table["creator_id"], 0), pa.scalar(-0.0, held), table["creator_id"])
+        table = table.set_column(0, "creator_id", zero)
+    pq.write_table(table, folder / "0.parquet", row_group_size=200)
+    entities = (
+        f"SELECT number::{asked} AS creator_id, TIMESTAMP '2026-06-03' + to_minutes(row) AS event_timestamp, row "
+        "FROM (SELECT range % 200 - 100 AS number, range AS row FROM range(400))"
+    )
+    settings = {"rows_per_partition": 1_000, "entity_rows_per_partition": 80}
+    view = view_of(folder, entities=[CREATOR], created="")
+    return store_of(tmp_path, {**ASOF, **settings}, [view]).get_historical_features(entities, ["a_view:count"])
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "held"),
+    [
+        ("DOUBLE", pa.int64()),  # whole numbers of which some are missing, in pandas
+        ("BIGINT", pa.float64()),
+        ("INTEGER", pa.int64()),
+        ("DOUBLE", pa.float64()),
+        ("FLOAT", pa.int64()),
+        ("BIGINT", pa.string()),
+        ("VARCHAR", pa.int64()),
+    ],
+)
+def test_keys_that_the_join_finds_equal_are_of_one_partition_whatever_their_types(tmp_path, rng, asked, held, in_order):
+    job = keyed_job(tmp_path, rng, asked, held, in_order)
+    assert job.partitions > 2
+    found, _ = written(job, tmp_path / "out")
+    assert found["count"].notna().sum() > 390
+    pd.testing.assert_frame_equal(found, job.to_df(), check_dtype=False)
+
+
+def test_a_category_is_the_text_that_it_stands_for(job_of, tmp_path, rng):
+    job = job_of("words", in_order=True)
+    words = ", ".join(f"'{word}'" for word in rng.permutation(KEYS["words"][1]))  # an order of its own
+    job.entity.connection.execute(f"CREATE TYPE word AS ENUM ({words})")
+    entity = replace(job.entity, sql=f"SELECT * REPLACE (video_id::word AS video_id) FROM ({job.entity.sql})")
+    bounds = range_bounds(entity, job.views, 5)
+    relations = by_range(entity, job.views, bounds)
+    counts = [
+        entity.connection.execute(
+            f"SELECT count(*) FROM ({asked}) JOIN ({sources['one']}) USING (video_id)"
+        ).fetchone()[0]
+        for asked, sources in map(relations, range(5))
+    ]
+    every = f"SELECT count(*) FROM ({entity.sql}) JOIN ({job.views[0].rows}) USING (video_id)"
+    assert (sum(counts),) == entity.connection.execute(every).fetchone()
+    assert min(counts) > 500
+
+
+def test_types_in_which_equal_keys_are_alike():
+    assert common_type({"VARCHAR", "ENUM('a', 'b')"}) == "VARCHAR"
+    assert common_type({"INTEGER", "BIGINT"}) == "BIGINT"
+    assert common_type({"INTEGER", "DOUBLE"}) == "DOUBLE"
+    assert common_type({"UUID"}) == "UUID"
+    assert common_type({"UUID", "VARCHAR"}) is None
+    assert common_type({"FLOAT", "BIGINT"}) is None  # 16,777,217 is another number as a float
+
+
+def test_ids_with_a_nul_and_rows_without_times_are_partitioned_too(tmp_path, rng):
+    ids = [f"v{number:03}\0'" for number in range(500)]
+    history = pd.DataFrame({"video_id": np.repeat(ids, 4), "count": rng.random(2_000)})
+    history["event_timestamp"] = START
+    view = view_of(write_history(tmp_path, "a_view", history, row_group_size=100), created="")
+    entities = pd.DataFrame({"video_id": ids, "event_timestamp": START, "row": range(500)})
+    for in_order, moments in [(True, START), (False, pd.Series([pd.NaT] * 500, dtype="datetime64[us, UTC]"))]:
+        settings = {"rows_per_partition": 5_000 if in_order else 1_000, "entity_rows_per_partition": 100}
+        job = store_of(tmp_path, {**ASOF, **settings}, [view]).get_historical_features(
+            entities.assign(event_timestamp=moments), ["a_view:count"]
+        )
+        assert job.partitions > 1
+        found, _ = written(job, tmp_path / f"out-{in_order}")
+        assert found["count"].notna().sum() == (500 if in_order else 0)

@@ -231,6 +231,20 @@ def test_times_in_any_zone_are_the_same_moments_and_times_without_are_utc(tmp_pa
         assert found.event_timestamp.dt.tz_convert("UTC").tolist() == moments.tolist()
 
 
+def test_of_rows_alike_in_every_time_the_content_decides_not_their_order(tmp_path, rng):
+    keys = [f"v{number}" for number in range(20_000)]
+    history = pd.DataFrame({"video_id": keys * 2, "event_timestamp": START, "created_timestamp": START})
+    history["count"] = rng.permutation(len(history)).astype(float)
+    entities = pd.DataFrame({"video_id": keys, "event_timestamp": START + pd.Timedelta("1h")})
+    answers = []
+    for seed in range(3):
+        rows = history.sample(frac=1, random_state=seed)
+        view = view_of(write_history(tmp_path / str(seed), "a_view", rows))
+        job = store_of(tmp_path / str(seed), ASOF, [view]).get_historical_features(entities, ["a_view:count"])
+        answers.append(job.to_df()["count"].tolist())
+    assert answers[0] == answers[1] == answers[2]
+
+
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_times_that_stand_for_unknown_ones_are_times(tmp_path, cut_off):
     """The year 1 and the year 9999, as some databases write what they do not know."""

@@ -9,11 +9,15 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from histories import ASOF, store_of, view_of, write_history
+
+from feature_repo.asof_entity import EntityRows
+from feature_repo.tables import FeatureError
 
 START = pd.Timestamp("2026-06-01", tz="UTC")
 ROWS = 40_000
@@ -93,6 +97,89 @@ def test_what_another_retrieval_left_is_not_mixed_in(job_of, tmp_path):
     pq.write_table(table.slice(1), source)  # the files changed: what was retrieved is another result
     with pytest.raises(SavedDatasetLocationAlreadyExists):
         job_of(rows_per_partition=20_000).write(out)
+
+
+def test_a_link_to_a_folder_is_emptied_too(job_of, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    job_of().write(tmp_path / "out")
+    job_of(rows_per_partition=20_000).write(tmp_path / "out", allow_overwrite=True)
+    assert (tmp_path / "out").is_symlink()
+    assert len(list((tmp_path / "real").glob("part-*"))) == 3
+
+
+def test_a_part_that_is_lost_or_not_whole_is_made_again(job_of, tmp_path):
+    out, told = tmp_path / "out", []
+    job_of().write(out)
+    (out / "part-00001.parquet").unlink()
+    (out / "part-00003.parquet").write_bytes(b"")
+    job_of().write(out, tell=told.append)
+    assert [line.split(":")[0] for line in told if line.startswith("partition")] == [
+        "partition 2 of 5", "partition 4 of 5"
+    ]  # fmt: skip
+    pd.testing.assert_frame_equal(rows_of(out), job_of().to_df(), check_dtype=False)
+
+
+def test_of_two_at_once_in_one_folder_the_second_is_told_so(job_of, tmp_path):
+    def meanwhile(line: str) -> None:
+        with pytest.raises(FeatureError, match="another retrieval writes to .*out now: wait for it"):
+            job_of().write(tmp_path / "out", allow_overwrite=True)
+
+    job_of().write(tmp_path / "out", tell=meanwhile)
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "out"), job_of().to_df(), check_dtype=False)
+
+
+def test_what_is_appended_meanwhile_is_not_half_in_it(job_of, tmp_path):
+    before, source = job_of().to_df(), tmp_path / "a_view" / "0.parquet"
+
+    def append(line: str) -> None:
+        rows = pq.read_table(source)
+        rows = rows.set_column(rows.column_names.index("count"), "count", pa.array([9.0] * len(rows), pa.float32()))
+        pq.write_table(rows, source.with_name("late.parquet"))
+
+    job_of().write(tmp_path / "out", tell=append)
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "out"), before, check_dtype=False)
+    assert not job_of().to_df().equals(before)
+
+
+def test_what_is_replaced_meanwhile_stops_it(job_of, tmp_path):
+    def replace(line: str) -> None:
+        source = tmp_path / "a_view" / "0.parquet"
+        pq.write_table(pq.read_table(source).slice(1), source)
+
+    with pytest.raises(FeatureError, match="changed while they were read: retrieve them again"):
+        job_of().write(tmp_path / "out", tell=replace)
+    assert not list((tmp_path / "out").iterdir())
+    job_of().write(tmp_path / "out")
+    pd.testing.assert_frame_equal(rows_of(tmp_path / "out"), job_of().to_df(), check_dtype=False)
+
+
+def test_other_names_or_values_are_another_retrieval(job_of):
+    settings = job_of().settings
+    rows = pd.DataFrame({"video_id": ["a", "b"], "event_timestamp": START, "row": [0, 1]})
+    others = [rows, rows.rename(columns={"row": "position"}), rows.assign(row=1), rows.head(1)]
+    assert len({EntityRows.of(each, settings).digest for each in others}) == 4
+    assert EntityRows.of(rows, settings).digest == EntityRows.of(rows.copy(), settings).digest
+
+
+def test_a_job_that_spilled_can_be_written_again_and_looked_at(tmp_path):
+    ids = pd.Series(range(300_000)).astype(str).str.rjust(40, "v")
+    history = pd.DataFrame({"video_id": pd.concat([ids, ids]), "event_timestamp": START, "count": 1.0})
+    view = view_of(write_history(tmp_path, "a_view", history), created="")
+    job = store_of(tmp_path, {**ASOF, "memory_limit": "100MB", "threads": 1}, [view]).get_historical_features(
+        pd.DataFrame({"video_id": ids, "event_timestamp": START}), ["a_view:count"]
+    )
+    spilled = False
+
+    def look(line: str) -> None:
+        nonlocal spilled
+        spilled = (tmp_path / "one" / ".work" / "spill").exists()  # made when it is needed
+
+    job.write(tmp_path / "one", tell=look)
+    assert spilled
+    job.write(tmp_path / "two")
+    assert pq.read_table(tmp_path / "two")["count"].to_pylist() == [1.0] * len(ids)
+    assert len(job.to_df()) == len(ids)
 
 
 def test_a_folder_of_something_else_is_never_removed(job_of, tmp_path):

@@ -199,6 +199,40 @@ def test_what_a_stopped_run_retrieved_is_kept_and_one_run_at_a_time_retrieves_it
             pass
     assert (tmp_path / "out" / "half").exists()
     assert not folder.exists()
+    with kept_folder(*arguments) as folder:  # the step is tried again: it replaces what it gave
+        folder.mkdir()
+        (folder / "whole").touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole"]
+
+
+def test_corpora_of_one_name_do_not_answer_for_each_other(tmp_path, catalogue):
+    moment = catalogue.as_of.iloc[0]
+    early = moment - pd.Timedelta("1h")
+    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": early, "created_timestamp": early})
+    registry, jobs = str(tmp_path / "registry.db"), []
+    for value, folder in enumerate(["one", "other"]):
+        corpus = motion_corpus(tmp_path / folder / "_same", frame.assign(flow_mean=float(value)))
+        jobs.append(open_store(corpus, "fight", registry))
+    rows = pd.DataFrame({"video_id": ["a"], "event_timestamp": [moment]})
+    found = [store.get_historical_features(rows, service).to_df().flow_mean[0] for store, service in jobs]
+    assert found == [0.0, 1.0]
+
+
+def test_a_corpus_may_be_named_from_where_one_stands(tmp_path, catalogue, monkeypatch):
+    moment = catalogue.as_of.iloc[0]
+    early = moment - pd.Timedelta("1h")
+    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": early, "created_timestamp": early, "flow_mean": [1.0]})
+    motion_corpus(tmp_path / "c", frame)
+    monkeypatch.chdir(tmp_path)
+    assert motion_values(Path("c"), pd.DataFrame({"video_id": ["a"], "as_of": [moment]}), tmp_path) == {"a": 1.0}
+
+
+def test_columns_that_differ_in_case_alone_are_refused(tmp_path, catalogue):
+    times = [catalogue.as_of.iloc[0]]
+    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": times, "created_timestamp": times, "Flow_Mean": [7.0]})
+    corpus = motion_corpus(tmp_path, frame)
+    with pytest.raises(FeatureError, match="Flow_Mean and flow_mean differ in case alone"):
+        require_table(corpus, feature_views(str(corpus))["motion"])
 
 
 APPLY_TWENTY_TIMES = """

@@ -142,6 +142,22 @@ def test_rows_that_are_not_as_the_view_says_are_refused(workspace, tmp_path, vie
     assert snapshot_id(corpus) == before
 
 
+@pytest.mark.parametrize(
+    ("time", "sentence"),
+    [
+        ("", "event_timestamp is nan: give times in ISO 8601"),
+        ("yesterday", "event_timestamp is 'yesterday': give times in ISO 8601"),
+        ("2026-06-02T10:00:00", "event_timestamp is '2026-06-02T10:00:00', which has no time zone"),
+    ],
+)
+def test_times_of_a_csv_that_are_no_moments_are_named(workspace, tmp_path, time, sentence):
+    whole = "v0000001,2026-06-02T10:00:00+09:00,1,1"
+    lines = ["video_id,event_timestamp,reports,reporters", whole, f"v0000002,{time},1,1"]
+    (tmp_path / "late.csv").write_text("\n".join(lines))
+    with pytest.raises(FeatureError, match=sentence):
+        append_table(workspace / "corpora" / "simulated", "reports", tmp_path / "late.csv", str(tmp_path / "r.db"))
+
+
 def test_a_corpus_that_is_not_there_is_named(tmp_path):
     with pytest.raises(CorpusError, match="there is no corpus at"):
         append_table(tmp_path / "none", "reports", tmp_path / "x.csv", str(tmp_path / "registry.db"))

@@ -44,7 +44,7 @@ def feature_expectations(rows: int, settings: ValidationSettings) -> list[Expect
             column="uneven", value_set=[False], severity=CRITICAL, meta=says("every vector has as many elements")
         ),
         at_most("missing_share", settings.missing_share, severity("missing"),
-                f"every feature is there in at least {1 - settings.missing_share:.0%} of the rows (missing_share)"),
+                f"every feature is there in at least {1 - settings.missing_share:.1%} of the rows (missing_share)"),
         at_most("not_finite", 0, WARNING, "values are finite (what is not counts as missing)"),
         at_most("out_of_range_share", settings.faulty_share, severity("range"),
                 f"at most {settings.faulty_share:.1%} of a feature's values are outside its range (faulty_share)"),

@@ -1,6 +1,8 @@
 """Retrieved features in numbers, a row a feature, counted by DuckDB in one pass: memory does not grow with the rows."""
 
+import glob
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +14,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from corpus.settings import LEAST_DRIFT_VIDEOS
+
 DESCRIBED = "_features.json"
 DECILES = [tenth / 10 for tenth in range(1, 10)]
 LEAST_SHARE = 1e-4  # of a bin: an empty one would make the index infinite
-LEAST_PREVIOUS = 200  # videos: with fewer the index is mostly chance
 EXAMPLES = 5
 MEMORY = "2GB"
 
@@ -36,8 +39,8 @@ def feature_statistics(features: Path, catalogue: Path, previous: Path) -> pd.Da
     """What the checks judge, over the files in ``features`` (video_id and the features, as retrieved).
 
     Args:
-        previous: features of the previous window, against which drift is counted; fewer than ``LEAST_PREVIOUS``
-            rows leave it open.
+        previous: features of the previous window, against which drift is counted; fewer than
+            ``LEAST_DRIFT_VIDEOS`` in either window leave it open.
 
     Returns:
         a row a feature (two a vector): feature, view, rows, one_row_a_video (whether the rows' videos are those of
@@ -48,13 +51,13 @@ def feature_statistics(features: Path, catalogue: Path, previous: Path) -> pd.Da
     connection.execute(f"SET memory_limit = '{MEMORY}'")
     described = json.loads((features / DESCRIBED).read_text())["features"]
     columns = _columns(features, described)
-    edges: list[list[float]] = [[] for _ in columns]
+    edges: list[list[str]] = [[] for _ in columns]
     before = None
-    if _rows(connection, previous) >= LEAST_PREVIOUS:
-        edges = _deciles(connection, previous, columns)
+    if min(_rows(connection, folder) for folder in (previous, features)) >= LEAST_DRIFT_VIDEOS:
+        edges = _edges(connection, previous, columns)
         before = _counts(connection, previous, columns, edges)
     now = _counts(connection, features, columns, edges)
-    same = _videos(connection, f"{features}/*.parquet") == _videos(connection, str(catalogue))
+    same = _videos(connection, _files(features)) == _videos(connection, glob.escape(str(catalogue)))
     rows = []
     for position, column in enumerate(columns):
         count = now[position]
@@ -65,7 +68,7 @@ def feature_statistics(features: Path, catalogue: Path, previous: Path) -> pd.Da
                 "view": described[column.feature]["view"],
                 "rows": count["rows"],
                 "one_row_a_video": same,
-                "missing_share": 1 - (count["present"] - count["not_finite"]) / total,
+                "missing_share": (count["rows"] - count["present"] + count["not_finite"]) / total,
                 "not_finite": count["not_finite"],
                 "out_of_range_share": count["out_of_range"] / total,
                 "uneven": count["shortest"] != count["longest"],
@@ -88,6 +91,7 @@ def stability_index(expected: Sequence[int], actual: Sequence[int]) -> float:
 def _columns(features: Path, described: Mapping[str, Mapping[str, str]]) -> list[Column]:
     schema = ds.dataset(features, format="parquet").schema
     columns = []
+    broken = "len(list_filter({}, lambda element: element IS NULL OR NOT isfinite(element::DOUBLE))) > 0"
     for name, tags in described.items():
         bounds = float(tags.get("minimum", -np.inf)), float(tags.get("maximum", np.inf))
         quoted = '"' + name.replace('"', '""') + '"'
@@ -95,14 +99,15 @@ def _columns(features: Path, described: Mapping[str, Mapping[str, str]]) -> list
             columns.append(Column(name, name, quoted, "1", *bounds))
             continue
         for word, function in (("least", "list_min"), ("greatest", "list_max")):
-            columns.append(Column(f"{word} of {name}", name, f"{function}({quoted})", f"len({quoted})", *bounds))
+            value = f"CASE WHEN {broken.format(quoted)} THEN 'nan' ELSE {function}({quoted})::DOUBLE END"
+            columns.append(Column(f"{word} of {name}", name, value, f"len({quoted})", *bounds))
     return columns
 
 
 def _counts(
-    connection: duckdb.DuckDBPyConnection, folder: Path, columns: list[Column], edges: list[list[float]]
+    connection: duckdb.DuckDBPyConnection, folder: Path, columns: list[Column], edges: list[list[str]]
 ) -> list[dict[str, Any]]:
-    """Counts of every column in one scan. ``bins`` are rows up to each edge, beyond the last one, and missing."""
+    """Counts of every column in one scan. ``bins`` are rows between edges, beyond the last one, and missing."""
     inner, outer = [], ["count(*)"]
     for number, column in enumerate(columns):
         inner += [f"({column.value})::DOUBLE AS x{number}", f"{column.length} AS l{number}"]
@@ -115,9 +120,9 @@ def _counts(
             f"min(l{number})",
             f"max(l{number})",
         ]
-        outer += [f"count_if(isfinite({x}) AND {x} <= {edge!r})" for edge in edges[number]]
+        outer += [f"count_if(isfinite({x}) AND {x} {edge})" for edge in edges[number]]
     statement = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM read_parquet(?))"
-    found = connection.execute(statement, [f"{folder}/*.parquet"]).fetchone() or ()
+    found = connection.execute(statement, [_files(folder)]).fetchone() or ()
     values = [value or 0 for value in found]  # counting over nothing but nulls gives null
     rows = values.pop(0)
     counts = []
@@ -133,18 +138,32 @@ def _counts(
     return counts
 
 
-def _deciles(connection: duckdb.DuckDBPyConnection, folder: Path, columns: list[Column]) -> list[list[float]]:
-    """The distinct deciles of each column."""
+def _edges(connection: duckdb.DuckDBPyConnection, folder: Path, columns: list[Column]) -> list[list[str]]:
+    """The upper edges of each column's bins, as conditions: its deciles.
+
+    A value that is several deciles has a bin of its own: what falls below it would be taken for it otherwise.
+    """
     asked = ", ".join(
         f"quantile_disc(({column.value})::DOUBLE, {DECILES}) FILTER (isfinite(({column.value})::DOUBLE))"
         for column in columns
     )
-    found = connection.execute(f"SELECT {asked} FROM read_parquet(?)", [f"{folder}/*.parquet"]).fetchone()
-    return [sorted(set(edges or [])) for edges in found or ()]
+    found = connection.execute(f"SELECT {asked} FROM read_parquet(?)", [_files(folder)]).fetchone()
+    return [
+        [
+            f"{comparison} {value!r}"
+            for value, times in sorted(Counter(deciles or []).items())
+            for comparison in (("<", "<=") if times > 1 else ("<=",))
+        ]
+        for deciles in found or ()
+    ]
+
+
+def _files(folder: Path) -> str:
+    return f"{glob.escape(str(folder))}/*.parquet"
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, folder: Path) -> int:
-    (rows,) = connection.execute("SELECT count(*) FROM read_parquet(?)", [f"{folder}/*.parquet"]).fetchone() or (0,)
+    (rows,) = connection.execute("SELECT count(*) FROM read_parquet(?)", [_files(folder)]).fetchone() or (0,)
     return int(rows)
 
 
@@ -157,7 +176,7 @@ def _examples(connection: duckdb.DuckDBPyConnection, folder: Path, column: Colum
     x = f"({column.value})::DOUBLE"
     wrong = f"NOT isfinite({x}) OR {x} < {_number(column.minimum)} OR {x} > {_number(column.maximum)}"
     statement = f"SELECT video_id, {x} FROM read_parquet(?) WHERE {wrong} ORDER BY 1 LIMIT {EXAMPLES}"
-    found = connection.execute(statement, [f"{folder}/*.parquet"]).fetchall()
+    found = connection.execute(statement, [_files(folder)]).fetchall()
     return ", ".join(f"{video}: {value:g}" for video, value in found)
 
 

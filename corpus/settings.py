@@ -23,7 +23,10 @@ class WindowSettings(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
+LEAST_DRIFT_VIDEOS = 200  # with fewer, the index is mostly chance
+
+
+class ValidationSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Limits that a run's data must keep. A fault of single rows is set aside while under ``faulty_share``."""
 
     faulty_share: float = Field(0.05, ge=0, le=1, description="share of videos that may be set aside")
@@ -39,3 +42,9 @@ class ValidationSettings(BaseModel, frozen=True, extra="forbid"):
     stops_on: tuple[Literal["missing", "range", "drift", "stale", "written_late"], ...] = Field(
         ("missing", "range"), description="which of these stop the run; the others are told"
     )
+
+    @model_validator(mode="after")
+    def _compares_with_enough(self) -> Self:
+        if 0 < self.drift_videos < LEAST_DRIFT_VIDEOS:
+            raise ValueError(f"drift_videos must be 0 (no comparison) or at least {LEAST_DRIFT_VIDEOS}")
+        return self

@@ -1,9 +1,7 @@
 """The retrieval itself: small ones in one statement, large ones partition by partition, resumable."""
 
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +20,8 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_join import ViewQuery, join_statement, key_sets, literal, quote
-from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition, remove, whole
+from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition
+from feature_repo.files import locked, remove, whole
 from feature_repo.tables import FeatureError
 
 MANIFEST = "_retrieval.json"
@@ -101,7 +100,7 @@ class AsofRetrievalJob(RetrievalJob):
         """
         plan = {"digest": self.digest, "partitions": self.partitions, "rows": self.entity.rows}
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
+        with locked(folder, f"another retrieval writes to {folder} now: wait for it, or name another"):
             found = _manifest(folder)
             if {key: found.get(key) for key in plan} != plan:
                 if any(folder.iterdir()) and not (allow_overwrite and found):
@@ -178,20 +177,6 @@ class AsofRetrievalJob(RetrievalJob):
         described: list[Any] = [self.entity.digest, self.partitions, self.bounds]
         described += [[asdict(view), *map(_stamp, view.files)] for view in self.views]
         return hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()[:16]
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """The folder for this retrieval alone: of two that write parts of the same names, each would spoil the other's."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FeatureError(f"another retrieval writes to {folder} now: wait for it, or name another") from error
-        yield
-    finally:
-        os.close(handle)
 
 
 def _empty(folder: Path) -> None:

@@ -4,16 +4,14 @@ Ids that grow with time lie in the files nearly in order, and a range of them is
 written. What lies in no order is written once more, each partition's rows together.
 """
 
-import glob
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_join import ViewQuery, literal, quote
+from feature_repo.files import every_parquet, whole
 
 Tell = Callable[[str], None]
 Relations = Callable[[int], tuple[str, dict[str, str]]]
@@ -174,25 +172,4 @@ def _part_of(table: Path, part: int, otherwise: str) -> str:
     folder = table / f"__part={part}"
     if not folder.exists():
         return f"SELECT * FROM ({otherwise}) WHERE false"
-    files = f"{glob.escape(str(folder))}/*.parquet"
-    return f"SELECT * FROM read_parquet({literal(files)}, hive_partitioning = false)"
-
-
-@contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A path to write to, which becomes ``target`` if nothing goes wrong, and is removed if something does."""
-    partial = target.with_name(f".{target.name}.partial")
-    remove(partial)
-    try:
-        yield partial
-        partial.rename(target)
-    finally:
-        remove(partial)
-
-
-def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    return f"SELECT * FROM read_parquet({literal(every_parquet(folder))}, hive_partitioning = false)"

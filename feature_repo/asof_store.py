@@ -31,7 +31,7 @@ from pydantic import PositiveInt
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_job import AsofRetrievalJob
 from feature_repo.asof_join import RESERVED, ViewQuery, literal
-from feature_repo.asof_partitions import whole
+from feature_repo.files import locked, whole
 
 NUMBERS = {pa.float32(): "FLOAT", pa.float64(): "DOUBLE"}  # whole numbers stay as they are: a cast would round
 
@@ -121,7 +121,8 @@ class AsofOfflineStore(DuckDBOfflineStore):
         digest = hashlib.sha256()
         for batch in table.to_batches():
             digest.update(batch.serialize())
-        with whole(Path(path).parent / f"appended-{digest.hexdigest()[:16]}.parquet") as partial:
+        folder = Path(path).parent
+        with locked(folder), whole(folder / f"appended-{digest.hexdigest()[:16]}.parquet") as partial:
             pq.write_table(table, partial)
         if progress:
             progress(len(table))

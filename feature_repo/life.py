@@ -6,10 +6,12 @@ from pathlib import Path
 
 import duckdb
 from feast import FeatureView
+from feast.types import Array
 
 from feature_repo.asof_join import literal, quote
+from feature_repo.files import every_parquet
 from feature_repo.services import TASK_VIEWS
-from feature_repo.tables import require_table
+from feature_repo.tables import FeatureError, require_table
 from feature_repo.views import feature_views
 
 
@@ -35,11 +37,20 @@ def view_status(corpus: Path) -> list[ViewStatus]:
 def _status(corpus: Path, view: FeatureView) -> ViewStatus:
     require_table(corpus, view)
     names = [field.name for field in view.schema]
-    counts = ", ".join(f"count({quote(name)})" for name in names)
-    files = literal(f"{corpus}/dense/{view.name}/*.parquet")
-    rows, newest, *present = duckdb.execute(
+    # What is not finite is missing, as for the checks of a run.
+    counts = ", ".join(
+        f"count({quote(field.name)})" if isinstance(field.dtype, Array)
+        else f"count_if(coalesce(isfinite({quote(field.name)}::DOUBLE), false))"
+        for field in view.schema
+    )  # fmt: skip
+    files = literal(every_parquet(corpus / "dense" / view.name))
+    statement = (
         f"SELECT count(*), max(epoch_us(created_timestamp)), {counts} FROM read_parquet({files}, union_by_name = true)"
-    ).fetchone() or (0, None)
+    )
+    try:
+        rows, newest, *present = duckdb.execute(statement).fetchone() or (0, None)
+    except duckdb.Error as error:
+        raise FeatureError(f"the dense table {view.name} cannot be read: {error}") from error
     return ViewStatus(
         name=view.name,
         owner=view.owner,
@@ -47,5 +58,5 @@ def _status(corpus: Path, view: FeatureView) -> ViewStatus:
         tasks=tuple(task for task, used in TASK_VIEWS.items() if view.name in used),
         rows=rows,
         newest_written=None if newest is None else datetime.fromtimestamp(newest / 1e6, UTC),
-        missing={name: 1 - count / max(rows, 1) for name, count in zip(names, present, strict=True)},
+        missing={name: 1 - (count or 0) / max(rows, 1) for name, count in zip(names, present, strict=True)},
     )

@@ -28,7 +28,8 @@ class PrivilegedProvider(PassthroughProvider):
 def refuse_online(views: Iterable[BaseFeatureView]) -> None:
     """Raise PrivilegedViewOnline if one of the views could be served."""
     for view in views:
-        if getattr(view, "online", False) and view.tags.get("privileged") != "false":
+        served = getattr(view, "online", False) or getattr(view, "write_to_online_store", False)
+        if served and view.tags.get("privileged") != "false":
             raise PrivilegedViewOnline(
                 f"the feature view {view.name} is privileged and online: privileged features exist for training only, "
                 'so set online=False, or tag it privileged: "false" if it is known when a video is uploaded'

@@ -1,6 +1,6 @@
 """Historical retrieval: each video's privileged features as they stood when its label was made."""
 
-import fcntl
+import glob
 import hashlib
 import json
 import shutil
@@ -20,6 +20,7 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from feature_repo.asof_job import AsofRetrievalJob
 from feature_repo.asof_join import literal
 from feature_repo.entities import video
+from feature_repo.files import locked
 from feature_repo.provider import refuse_online
 from feature_repo.services import TASK_VIEWS, feature_services
 from feature_repo.tables import FeatureError, require_rows, require_table
@@ -76,6 +77,9 @@ def append_rows(corpus: Path, name: str, rows: pd.DataFrame, registry: str) -> N
     require_table(corpus, views[name])
     try:
         require_rows(rows, views[name])
+        # Arrow refuses to round a count above 16,777,216 to float32, but not a decimal.
+        counts = [column for column in rows.columns if pd.api.types.is_integer_dtype(rows[column])]
+        rows = rows.astype(dict.fromkeys(counts, "float64"))
         _applied(corpus, [views[name]], registry).write_to_offline_store(name, rows)
     except (ValueError, pa.ArrowInvalid) as error:
         raise FeatureError(f"the rows are not appended to {name}: {error}") from error
@@ -108,8 +112,7 @@ def _applying(registry: str) -> Iterator[None]:
         yield  # a database keeps its own order
         return
     Path(registry).parent.mkdir(parents=True, exist_ok=True)
-    with Path(f"{registry}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(Path(f"{registry}.lock")):
         yield
 
 
@@ -136,7 +139,7 @@ def retrieve_features(
         the number of features.
     """
     store, service = open_store(corpus, task, registry, profile, **offline_store)
-    table = f"read_parquet({literal(str(catalogue))})" if profile == "local" else f"parquet.`{catalogue}`"
+    table = f"read_parquet({literal(glob.escape(str(catalogue)))})" if profile == "local" else f"parquet.`{catalogue}`"
     # Feast's cut-offs are inclusive; what was written with the label was not known before it.
     entities = f"SELECT video_id, as_of - INTERVAL 1 MICROSECOND AS event_timestamp FROM {table}"
     try:
@@ -169,11 +172,8 @@ def kept_folder(checkpoints: Path | None, corpus: Path, task: str, catalogue: Pa
     digest = hashlib.sha256(f"{corpus.resolve()} {task} ".encode() + catalogue.read_bytes()).hexdigest()[:16]
     kept = checkpoints / f"features-{task}-{digest}"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with kept.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FeatureError(f"another run retrieves the features of {task} for the same videos right now") from error
+    busy = f"another run retrieves the features of {task} for the same videos now: wait for it"
+    with locked(kept.with_suffix(".lock"), busy):
         yield kept
         shutil.rmtree(target, ignore_errors=True)  # what an earlier try of the same step moved there
         shutil.move(kept, target)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +10,7 @@ from feast import FeatureView, Field
 from feast.types import Array
 
 KEY = "video_id"
+GREATEST = float(np.finfo("float32").max)
 TIMES = ("event_timestamp", "created_timestamp")
 
 
@@ -35,6 +37,12 @@ def require_rows(rows: pd.DataFrame, view: FeatureView) -> None:
     for column in (KEY, *TIMES):
         if rows[column].isna().any():
             raise FeatureError(f"{int(rows[column].isna().sum())} of {len(rows)} rows have no {column}")
+    for field in view.schema:
+        if isinstance(field.dtype, Array):
+            continue
+        values = rows[field.name].to_numpy("float64", na_value=np.nan)
+        if (beyond := np.isfinite(values) & (np.abs(values) > GREATEST)).any():
+            raise FeatureError(f"{field.name} is {values[beyond][0]:g}, more than float32 can hold ({GREATEST:g})")
 
 
 def _require_file(file: Path, name: str, features: list[Field]) -> None:

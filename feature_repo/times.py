@@ -4,6 +4,7 @@ The joins keep late values out. What is told here is how late a view's values co
 only after the label (corrections, or consequences of the label written into old rows), and how fresh the table is.
 """
 
+import glob
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 
 from feature_repo.asof_join import literal
+from feature_repo.files import every_parquet
 from feature_repo.services import TASK_VIEWS
 
 MOST_VIDEOS = 200_000  # a share is then known to a thousandth
@@ -36,7 +38,7 @@ lags AS (
     FROM videos
 )
 SELECT (SELECT count(*) FROM labelled) AS videos, count(newest) AS with_value,
-    count_if(written_late) / greatest((SELECT count(*) FROM labelled), 1) AS written_late_share,
+    coalesce(count_if(written_late), 0) / greatest((SELECT count(*) FROM labelled), 1) AS written_late_share,
     coalesce(sum(repeated), 0)::BIGINT AS repeated_rows,
     quantile_cont(event_lag, {shares}) AS event_lag_hours, quantile_cont(created_lag, {shares}) AS created_lag_hours
 FROM lags
@@ -57,12 +59,12 @@ def view_times(corpus: Path, task: str, catalogue: Path, window_end: datetime) -
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     (rows,) = connection.execute(
-        "SELECT count(*) FROM read_parquet(?) WHERE label IS NOT NULL", [str(catalogue)]
+        "SELECT count(*) FROM read_parquet(?) WHERE label IS NOT NULL", [glob.escape(str(catalogue))]
     ).fetchone() or (0,)
     for view in TASK_VIEWS[task]:
-        files = literal(f"{corpus}/dense/{view}/*.parquet")
+        files = literal(every_parquet(corpus / "dense" / view))
         statement = STATEMENT.format(
-            catalogue=literal(str(catalogue)), files=files, every=-(-rows // MOST_VIDEOS) or 1, hour=HOUR,
+            catalogue=literal(glob.escape(str(catalogue))), files=files, every=-(-rows // MOST_VIDEOS) or 1, hour=HOUR,
             shares=list(SHARES),
         )  # fmt: skip
         cursor = connection.execute(statement)

@@ -173,7 +173,7 @@ def status(
         found = task_status(where, name)
         out.print(f"{name}: champion {found.champion or 'none'}, challenger {found.challenger or 'none'}")
         for run_name, where_it_stands in unfinished_runs(where.runs, name)[:5]:
-            out.print(f"  {run_name}  {where_it_stands}", markup=False)
+            out.print(f"  {run_name}  {where_it_stands}")
         for each in found.runs:
             started = datetime.fromtimestamp(each.info.start_time / 1000, UTC)
             difference = each.data.metrics.get("f1_difference", float("nan"))

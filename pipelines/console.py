@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.workspace import Workspace
     from serving.client import Reply
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False)  # what is told has names of files and features
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -92,7 +93,7 @@ def convert_checkpoint(
     from models.official import convert_official
 
     report, dropped = convert_official(checkpoint, vision_config, text_config, tokenizer, output)
-    out.print(f"{report.describe()}; {len(dropped)} dropped, as they are computed or of other tasks", markup=False)
+    out.print(f"{report.describe()}; {len(dropped)} dropped, as they are computed or of other tasks")
     out.print(f"Weights to start from are in {output}; a task file names them as network.start")
 
 
@@ -144,8 +145,8 @@ def print_outcome(outcome: "Outcome", simulated: bool) -> None:
         interval = f"{values.f1_interval[0]:.4f} to {values.f1_interval[1]:.4f}"
         table.add_row(name, f"{values.f1:.4f}", interval, f"{values.roc_auc:.4f}", f"{values.pr_auc:.4f}")
     out.print(table)
-    verdict = "[green]passed[/green]" if outcome.verdict.passed else "[yellow]not passed, nothing is promoted[/yellow]"
-    out.print(f"Gate: {verdict}: {outcome.verdict.reason}")
+    verdict = Text("passed", "green") if outcome.verdict.passed else Text("not passed, nothing is promoted", "yellow")
+    out.print(Text("Gate: ") + verdict + Text(f": {outcome.verdict.reason}"))
     out.print(f"Report: {outcome.report}")
 
 

@@ -41,11 +41,15 @@ def newest_worth(runs: Path, task: str) -> Worth | None:
         found = sorted(folder.glob("**/score-teacher/importance"))
         if not found:
             continue
-        importance = json.loads(found[0].read_text())
-        if not importance["features"]:
-            continue
+        try:
+            importance = json.loads(found[0].read_text())
+            if not importance["features"]:
+                continue
+            lines = _lines(importance, _statistics(folder))
+        except (ValueError, KeyError, TypeError):
+            continue  # half written by a run that was stopped, or by an older version
         page = next(iter(sorted(folder.glob("**/validate-features/features_page"))), None)
-        return Worth(folder.name, importance["rows"], _lines(importance, _statistics(folder)), page)
+        return Worth(folder.name, importance["rows"], lines, page)
     return None
 
 

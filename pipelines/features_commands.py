@@ -91,4 +91,4 @@ def _print_worth(task: str, worth: "Worth") -> None:
         )
     out.print(table)
     if worth.page is not None:
-        out.print(f"When values came, and what they look like: {worth.page}", markup=False)
+        out.print(f"When values came, and what they look like: {worth.page}")

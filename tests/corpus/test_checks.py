@@ -46,6 +46,34 @@ def test_the_simulated_corpus_passes_with_warnings_on_what_is_odd_in_it(facts, t
     assert not re.search(r"<(script|link)[^>]*https?:", page)  # nothing is loaded from elsewhere
 
 
+def test_what_the_data_holds_does_not_lead_away_from_the_page(facts, task, tmp_path):
+    hostile = (
+        '<META/http-equiv="refresh" content="0;url=http://there"><form action="http://there"><base href="//there">'
+    )
+    rows = facts.assign(label=[hostile, *facts.label[1:]])
+    assert criticals(found(rows, task, tmp_path))
+    publish_page(tmp_path / "docs", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("&lt;META/http-equiv") > 0
+    tags = [tag.lower() for tag in re.findall(r"<(?:meta|form|base|link)[^>]*", page, re.IGNORECASE)]
+    assert [tag.split("=")[0] for tag in tags] == ["<meta charset", "<meta http-equiv"]
+    assert "form-action 'none'; base-uri 'none'" in tags[1]
+
+
+@pytest.mark.parametrize("share", [0.15, 0.29, 0.85])
+def test_as_many_faults_as_are_allowed_pass(facts, task, tmp_path, share):
+    rows = facts.head(100).assign(media_error=None, media_digest=[f"d{n}" for n in range(100)])
+    rows = rows.assign(video_id=[f"v{n}" for n in range(100)])
+    few, many = (rows.assign(media_error=["broken"] * count + [None] * (100 - count))
+                 for count in (round(100 * share), round(100 * share) + 1))  # fmt: skip
+    limits = LIMITS.model_copy(update={"faulty_share": share})
+    assert not any("are set aside" in each for each in criticals(found(few, task, tmp_path, limits)))
+    assert any("are set aside" in each for each in criticals(found(many, task, tmp_path / "many", limits)))
+    require_few_faults(set_aside_catalogue(few)[1], 100, share)
+    with pytest.raises(DataInvalid):
+        require_few_faults(set_aside_catalogue(many)[1], 100, share)
+
+
 def test_the_simulated_faults_are_set_aside_and_counted(facts):
     sound, aside = set_aside_catalogue(facts)
     reasons = aside.reason.str.split(":").str[0].value_counts()

@@ -58,8 +58,8 @@ def test_good_features_pass(tmp_path):
             r"values are inside their range: 1 of 2 rows fail, such as a: 0.001 \(v0: 9\)",
         ),
         ([float("inf"), *GOOD[1:]], "warning", r"values are finite .* such as a: 1 \(v0: inf\)"),
-        ([None] * 970 + [0.5] * 30, "critical", r"there in at least 5% of the rows .* such as a: 0.97"),
-        ([None] * 1_000, "critical", r"there in at least 5% of the rows .* such as a: 1"),
+        ([None] * 970 + [0.5] * 30, "critical", r"there in at least 5.0% of the rows .* such as a: 0.97"),
+        ([None] * 1_000, "critical", r"there in at least 5.0% of the rows .* such as a: 1"),
     ],
 )
 def test_ranges_missing_rates_and_values_that_are_not_finite(tmp_path, values, severity, sentence):
@@ -98,8 +98,50 @@ def test_a_feature_that_went_missing_has_drifted(tmp_path):
     assert "drift" in told.sentence
 
 
-def test_too_few_previous_videos_leave_drift_open(tmp_path):
-    assert found(tmp_path, a=GOOD, before={"a": [0.9] * 100}) == []
+@pytest.mark.parametrize(("now", "before"), [(GOOD, [0.9] * 199), ([0.9] * 199, GOOD)])
+def test_too_few_videos_of_either_window_leave_drift_open(tmp_path, now, before):
+    assert found(tmp_path, a=now, before={"a": before}) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ([1.0] * 500, [0.0] * 500),
+        ([0.0] * 500, [1.0] * 500),
+        ([1.0] * 460 + [0.0] * 40, [0.0] * 500),
+        ([1.0] * 460 + GOOD[:400:10].tolist(), GOOD[::2]),
+    ],
+)
+def test_a_feature_of_nearly_one_value_drifts_whichever_way_it_leaves_it(tmp_path, before, now):
+    (told,) = found(tmp_path, a=now, before={"a": before})
+    assert "features drift by at most 0.25" in told.sentence
+
+
+def test_a_feature_of_nearly_one_value_that_stays_does_not_drift(tmp_path, rng):
+    before, now = ((rng.random(2_000) < 0.92).astype(float) for _ in range(2))
+    assert found(tmp_path, a=now, before={"a": before}) == []
+
+
+def test_a_vector_with_an_element_missing_is_missing(tmp_path):
+    vectors = [[0.1, None] if n < 300 else [0.1, float("nan")] if n < 400 else [0.1, 0.2] for n in range(1_000)]
+    (told,) = found(tmp_path, a=vectors)
+    assert told.sentence.startswith("values are finite (what is not counts as missing): 2 of 2 rows fail")
+    statistics = feature_statistics(tmp_path / "now", tmp_path / "catalogue.parquet", tmp_path / "before")
+    assert statistics.missing_share.tolist() == [0.4, 0.4]
+
+
+@pytest.mark.parametrize("missing", [50, 150, 290, 700])
+def test_what_is_missing_as_often_as_it_may_be_passes(tmp_path, missing):
+    limits = LIMITS.model_copy(update={"missing_share": missing / 1_000})
+    assert found(tmp_path, limits=limits, a=[None] * missing + GOOD[missing:].tolist()) == []
+
+
+@pytest.mark.parametrize(
+    "setting", [{"drift_videos": 199}, {"drift_index": float("inf")}, {"stale_hours": float("inf")}]
+)
+def test_limits_that_could_never_judge_are_refused(setting):
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        ValidationSettings(**setting)
 
 
 def test_the_stability_index_is_its_formula():

@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from feast import FeatureStore, FeatureView
+from feast import FeatureStore, FeatureView, Field
 from feast.infra.passthrough_provider import PassthroughProvider
+from feast.on_demand_feature_view import on_demand_feature_view
+from feast.types import Float64
 from histories import VIDEO, write_history
 from sklearn.metrics import roc_auc_score
 
@@ -22,6 +24,7 @@ from feature_repo.provider import PrivilegedViewOnline
 from feature_repo.retrieval import open_store, retrieve_features
 from feature_repo.times import view_times
 from feature_repo.views import feature_views
+from registry.features import features_page
 
 END = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -118,6 +121,36 @@ def test_the_share_of_values_written_after_the_label_is_counted(corpus, artifact
             assert values[lag] == pytest.approx(expected, rel=1e-6)
     assert found["reports"]["written_late_share"] > 0.02  # recounts and audits of the simulation
     assert json.dumps(found)
+
+
+def test_a_view_without_a_row_of_any_labelled_video_is_told_as_such(corpus, artifacts, tmp_path):
+    copy = tmp_path / "a[1]"  # as a folder may be called
+    shutil.copytree(corpus / "dense", copy / "dense")
+    for file in (copy / "dense" / "reports").glob("*.parquet"):
+        pq.write_table(pq.read_table(file).slice(0, 0), file)
+    shutil.copyfile(artifacts / "catalogue.parquet", copy / "catalogue.parquet")
+    found = view_times(copy, "low_quality", copy / "catalogue.parquet", END)
+    assert (found["reports"]["with_value"], found["reports"]["written_late_share"]) == (0, 0)
+    assert found["engagement"]["with_value"] > 0
+    facts = pd.DataFrame({"feature": ["reports"], "view": "reports", "missing_share": 1.0, "not_finite": 0,
+                          "out_of_range_share": 0.0, "drift_index": float("nan"), "note": ""})  # fmt: skip
+    assert "no value" in features_page(facts, found, [])
+
+
+def test_a_view_on_demand_that_would_write_privileged_features_online_is_refused(corpus, tmp_path):
+    reports = feature_views(str(corpus))["reports"]
+
+    @on_demand_feature_view(
+        sources=[reports], schema=[Field(name="twice", dtype=Float64)], entities=[VIDEO], mode="pandas",
+        write_to_online_store=True,
+    )  # fmt: skip
+    def served(frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"twice": frame.reports * 2})
+
+    store, _ = open_store(corpus, "low_quality", str(tmp_path / "registry.db"))
+    with pytest.raises(PrivilegedViewOnline, match="served is privileged and online"):
+        store.apply([VIDEO, reports, served])
+    assert not store.list_on_demand_feature_views()
 
 
 def test_a_view_that_nothing_was_written_to_is_stale(corpus, artifacts):

@@ -2,15 +2,18 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from corpus.contract import CorpusError, snapshot_id
+from feature_repo.files import locked
 from feature_repo.life import view_status
 from feature_repo.tables import FeatureError
 from pipelines.cli import app
@@ -84,6 +87,13 @@ def test_the_newest_run_tells_what_features_are_worth_dearest_view_first(tmp_pat
     assert (worth.lines[3].missing, worth.lines[3].drift) == (0.05, None)
 
 
+def test_a_run_that_left_half_a_file_is_passed_over(tmp_path):
+    a_run(tmp_path, "20261120T000000000", 0.5)
+    for moment, text in [("20261121T000000000", '{"rows": 9'), ("20261122T000000000", '{"rows": 9, "features": [{}]}')]:
+        (a_run(tmp_path, moment, 0.1) / "score-teacher" / "importance").write_text(text)
+    assert newest_worth(tmp_path, "low_quality").run.endswith("20261120T000000000")
+
+
 def test_the_command_lists_views_and_their_worth(workspace):
     a_run(workspace / "runs", "20261121T000000000", 0.1)
     told = cpfd("features", "--workspace", str(workspace))
@@ -95,6 +105,52 @@ def test_the_command_lists_views_and_their_worth(workspace):
     assert "upstream_scores" in only
     assert "canary" not in only
     assert "There is no corpus here yet" in cpfd("features", "--workspace", str(workspace / "elsewhere"))
+
+
+def test_names_with_brackets_are_names(workspace):
+    corpus = workspace / "x[1]" / "[/b]"
+    shutil.copytree(workspace / "corpora" / "simulated", corpus)
+    (workspace / "late.csv").write_text("video_id,event_timestamp,reports,reporters\nv1,2026-06-02T10:00:00Z,7,6\n")
+    told = cpfd("features", "append", "reports", str(workspace / "late.csv"), "--corpus", str(corpus),
+                "--workspace", str(workspace))  # fmt: skip
+    assert f"Appended 1 rows to reports of the corpus {corpus}" in told
+    assert {each.name for each in view_status(corpus)} >= {"reports", "engagement"}
+
+
+def test_counts_that_float32_rounds_are_rounded_and_those_beyond_it_refused(workspace, tmp_path):
+    corpus, header = workspace / "corpora" / "simulated", "video_id,event_timestamp,reports,reporters\n"
+    (tmp_path / "late.csv").write_text(header + "v1,2026-06-02T10:00:00Z,16777217,6\n")
+    append_table(corpus, "reports", tmp_path / "late.csv", str(tmp_path / "r.db"))
+    (new,) = (corpus / "dense" / "reports").glob("appended-*.parquet")
+    assert pq.read_table(new)["reports"].to_pylist() == [16777216.0]
+    (tmp_path / "late.csv").write_text(header + "v1,2026-06-02T10:00:00Z,1e300,6\n")
+    with pytest.raises(FeatureError, match=r"reports is 1e\+300, more than float32 can hold"):
+        append_table(corpus, "reports", tmp_path / "late.csv", str(tmp_path / "r.db"))
+
+
+def test_an_append_waits_for_another_one(workspace, tmp_path):
+    table = workspace / "corpora" / "simulated" / "dense" / "reports"
+    (tmp_path / "late.csv").write_text("video_id,event_timestamp,reports,reporters\nv1,2026-06-02T10:00:00Z,7,6\n")
+    arguments = (workspace / "corpora" / "simulated", "reports", tmp_path / "late.csv", str(tmp_path / "r.db"))
+    with ThreadPoolExecutor(1) as pool:
+        with locked(table):
+            append = pool.submit(append_table, *arguments)
+            with pytest.raises(TimeoutError):
+                append.result(timeout=3)
+            assert not list(table.glob("*appended*"))
+        assert append.result() == 1
+    assert len(list(table.glob("appended-*.parquet"))) == 1
+
+
+def test_values_that_are_not_finite_are_missing(workspace):
+    corpus = workspace / "corpora" / "simulated"
+    for file in (corpus / "dense" / "reports").glob("*.parquet"):
+        rows = pq.read_table(file)
+        column = pa.array([float("nan")] * len(rows), pa.float32())
+        pq.write_table(rows.set_column(rows.column_names.index("reports"), "reports", column), file)
+    missing = {each.name: each.missing for each in view_status(corpus)}["reports"]
+    assert missing["reports"] == 1.0
+    assert missing["reporters"] < 0.1
 
 
 def test_rows_are_appended_and_stamped_and_the_snapshot_changes(workspace, tmp_path):

@@ -19,7 +19,7 @@ from corpus.contract import (
     write_by_day,
 )
 from corpus.mapping import DenseColumns, LabelColumns, Mapping
-from corpus.sources import column_of, ids_of, read_source, rows_where
+from corpus.sources import column_of, decimals, ids_of, read_source, rows_where
 
 
 def import_corpus(
@@ -160,16 +160,11 @@ def _dense(videos: pd.DataFrame, view: str, columns: DenseColumns, mapping: Mapp
     features = columns.features
     if features == "all":
         features = {column: column for column in frame.columns if column not in keys}
-    values = {target: _rounded(column_of(frame, column, name)) for column, target in features.items()}
+    values = {target: decimals(column_of(frame, column, name)) for column, target in features.items()}
     table = _arrow(pd.DataFrame({"video_id": ids, "event_timestamp": event, "created_timestamp": created, **values}))
     vector = {each for each in values if pa.types.is_list(table.schema.field(each).type)}
     fields = [pa.field(each, pa.list_(pa.float32()) if each in vector else pa.float32()) for each in values]
     return conform(table, pa.schema([*DENSE_KEYS, *fields]), name).filter(pa.array(ids.isin(videos.video_id)))
-
-
-def _rounded(values: pd.Series) -> pd.Series:
-    """Whole numbers as decimals: Arrow refuses to round a count above 16,777,216 to float32, but not a decimal."""
-    return values.astype("float64") if pd.api.types.is_integer_dtype(values) else values
 
 
 def _times(values: pd.Series, mapping: Mapping, name: str) -> pd.Series:

@@ -41,6 +41,11 @@ def ids_of(frame: pd.DataFrame, name: str, table: str) -> pd.Series:
     return ids.astype(str)
 
 
+def decimals(values: pd.Series) -> pd.Series:
+    """Whole numbers as decimals: Arrow refuses to round a count above 16,777,216 to float32, but not a decimal."""
+    return values.astype("float64") if pd.api.types.is_integer_dtype(values) else values
+
+
 def rows_where(frame: pd.DataFrame, conditions: dict[str, Condition], table: str) -> pd.DataFrame:
     """The rows that meet every column's condition. Raises CorpusError if none does."""
     keep = pd.Series(True, index=frame.index)

@@ -37,7 +37,6 @@ class EntityRows:
     """
 
     connection: duckdb.DuckDBPyConnection
-    settings: Any
     given: pa.Table | None
     sql: str
     schema: dict[str, np.dtype]
@@ -67,12 +66,12 @@ class EntityRows:
             f"SELECT count(*), min({at}), max({at}), sum(hash(entity)) FROM ({sql}) entity"
         ).fetchone() or (0, None, None, 0)
         described = f"{list(schema)}:{rows}:{digest}"
-        return cls(connection, settings, table, sql, schema, timestamp, rows, first, last, described)
+        return cls(connection, table, sql, schema, timestamp, rows, first, last, described)
 
     @contextmanager
-    def spilling_to(self, folder: Path) -> Iterator["EntityRows"]:
+    def spilling_to(self, folder: Path, settings: Any) -> Iterator["EntityRows"]:
         """The same rows in a DuckDB that spills to ``folder``, unless the settings say where: one can never change."""
-        connection = connect(self.settings, self.settings.temp_directory or str(folder))
+        connection = connect(settings, settings.temp_directory or str(folder))
         if self.given is not None:
             connection.register("given", self.given)
         with closing(connection):

@@ -20,7 +20,7 @@ from feast.saved_dataset import SavedDatasetStorage
 
 from feature_repo.asof_entity import EntityRows
 from feature_repo.asof_join import ViewQuery, join_statement, key_sets, literal, quote
-from feature_repo.asof_partitions import Relations, Tell, by_hash, by_range, partition
+from feature_repo.asof_partitions import Partitioning, Relations, Tell, by_hash, by_range, partition
 from feature_repo.files import locked, remove, whole
 from feature_repo.tables import FeatureError
 
@@ -119,7 +119,7 @@ class AsofRetrievalJob(RetrievalJob):
     def _write_parts(self, folder: Path, tell: Tell) -> None:
         work = folder / ".work"
         work.mkdir(exist_ok=True)
-        with self.entity.spilling_to(work / "spill") as entity:
+        with self.entity.spilling_to(work / "spill", self.settings) as entity:
             relations = self._relations(entity, work, tell)
             for part in range(self.partitions):
                 target = folder / f"part-{part:05}.parquet"
@@ -147,26 +147,26 @@ class AsofRetrievalJob(RetrievalJob):
         return join_statement(asked, columns, entity.timestamp, self.views, relations, once)
 
     @cached_property
-    def _partition(self) -> tuple[int, list[str]]:
+    def _partitioning(self) -> Partitioning:
         return partition(self.entity, self.views, self.settings)
 
     @property
     def partitions(self) -> int:
-        """How many partitions are joined one by one, by the row counts in the files' footers."""
-        return self._partition[0]
+        """How many partitions are joined one by one."""
+        return self._partitioning.count
 
     @property
     def bounds(self) -> list[str]:
         """Where partitions begin if they are read in place; empty if they are split by a hash."""
-        return self._partition[1]
+        return self._partitioning.bounds
 
     def _relations(self, entity: EntityRows, work: Path, tell: Tell) -> Relations:
         """Each partition's entity rows, and rows by view, as SQL."""
         if self.partitions == 1:
             return lambda _: (entity.sql, {view.name: view.rows for view in self.views})
         if self.bounds:
-            return by_range(entity, self.views, self.bounds)
-        return by_hash(entity, self.views, self.partitions, work, tell)
+            return by_range(entity, self.views, self._partitioning.keys, self.bounds)
+        return by_hash(entity, self.views, self._partitioning.keys, self.partitions, work, tell)
 
     @cached_property
     def digest(self) -> str:

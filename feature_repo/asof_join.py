@@ -52,6 +52,11 @@ class ViewQuery:
         return list(dict.fromkeys([*self.keys, self.event, *created, *(name for name, _ in self.features.values())]))
 
     @property
+    def key_columns(self) -> dict[str, str]:
+        """The column of the files that each column of the entity rows must equal."""
+        return {key: column for column, key in self.keys.items()}
+
+    @property
     def rows(self) -> str:
         """All rows of the files, columns by name: a file may have more, or another order."""
         named = ", ".join(map(quote, self.columns))

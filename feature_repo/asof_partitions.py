@@ -4,8 +4,8 @@ Ids that grow with time lie in the files nearly in order, and a range of them is
 written. What lies in no order is written once more, each partition's rows together.
 """
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,17 @@ SAMPLED = 100_000  # entity rows that bounds of ranges are found from
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 
 
-def partition(entity: EntityRows, views: Sequence[ViewQuery], settings: Any) -> tuple[int, list[str]]:
-    """How many partitions there are, and where each but the first begins if they are read in place; else nothing."""
+@dataclass(frozen=True)
+class Partitioning:
+    """How many partitions there are, by which shared keys, and where each but the first begins if read in place."""
+
+    count: int
+    keys: dict[str, str]
+    bounds: list[str]
+
+
+def partition(entity: EntityRows, views: Sequence[ViewQuery], settings: Any) -> Partitioning:
+    """How a retrieval is cut, by the row counts in the files' footers."""
     rows = entity.rows
     for view in views:
         counted = f"SELECT sum(num_rows) FROM parquet_file_metadata({view.listed})"
@@ -33,8 +42,12 @@ def partition(entity: EntityRows, views: Sequence[ViewQuery], settings: Any) -> 
         most = -(-entity.rows // settings.entity_rows_per_partition)
         return min(-(-rows // rows_per_partition), most) or 1
 
-    bounds = range_bounds(entity, views, count(-(-settings.rows_per_partition // FINER)))
-    return (len(bounds) + 1 if bounds else count(settings.rows_per_partition)), bounds
+    finer = count(-(-settings.rows_per_partition // FINER))
+    if finer == 1:
+        return Partitioning(1, {}, [])
+    keys = shared_keys(entity, views)
+    bounds = range_bounds(entity, views, keys, finer)
+    return Partitioning(len(bounds) + 1 if bounds else count(settings.rows_per_partition), keys, bounds)
 
 
 def shared_keys(entity: EntityRows, views: Sequence[ViewQuery]) -> dict[str, str]:
@@ -44,10 +57,9 @@ def shared_keys(entity: EntityRows, views: Sequence[ViewQuery]) -> dict[str, str
     column is not shared.
     """
     types = [_types(entity, entity.sql)]
-    types += [
-        {view.keys[column]: dtype for column, dtype in _types(entity, view.rows).items() if column in view.keys}
-        for view in views
-    ]
+    for view in views:
+        in_files = _types(entity, view.rows)
+        types.append({key: in_files[column] for key, column in view.key_columns.items() if column in in_files})
     shared = {key: common_type({each[key] for each in types}) for key in sorted(set.intersection(*map(set, types)))}
     return {key: dtype for key, dtype in shared.items() if dtype}
 
@@ -68,13 +80,13 @@ def common_type(types: set[str]) -> str | None:
     return next(iter(types)) if len(types) == 1 else None
 
 
-def range_bounds(entity: EntityRows, views: Sequence[ViewQuery], count: int) -> list[str]:
+def range_bounds(entity: EntityRows, views: Sequence[ViewQuery], keys: Mapping[str, str], count: int) -> list[str]:
     """The least key of each partition but the first, as SQL, if partitions can be read in place; empty if not.
 
     They can be where views share one key, and the row groups of the files, by their statistics, would be read
     ``READS`` times at most.
     """
-    if count == 1 or len(keys := shared_keys(entity, views)) != 1:
+    if len(keys) != 1:
         return []
     ((key, dtype),), every = keys.items(), max(entity.rows // SAMPLED, 1)
     shares = [number / count for number in range(1, count)]
@@ -102,17 +114,17 @@ def _reads(views: Sequence[ViewQuery], key: str, bounds: list[str], dtype: str) 
 
     groups = " UNION ALL ".join(
         f"SELECT row_group_num_rows AS rows, {below('stats_max_value')} - ({below('stats_min_value')}) + 1 AS met "
-        f"FROM parquet_metadata({view.listed}) WHERE path_in_schema = {literal(column)}"
+        f"FROM parquet_metadata({view.listed}) WHERE path_in_schema = {literal(view.key_columns[key])}"
         for view in views
-        for column, name in view.keys.items()
-        if name == key
     )
     return f"SELECT sum(rows * coalesce(met, {len(bounds) + 1})) / sum(rows) FROM ({groups})"
 
 
-def by_range(entity: EntityRows, views: Sequence[ViewQuery], bounds: Sequence[str]) -> Relations:
+def by_range(
+    entity: EntityRows, views: Sequence[ViewQuery], keys: Mapping[str, str], bounds: Sequence[str]
+) -> Relations:
     """Partitions as conditions on the key that all views share. Entity rows without a key are of the first."""
-    ((key, dtype),) = shared_keys(entity, views).items()
+    ((key, dtype),) = keys.items()
 
     def within(column: str, part: int) -> str:
         above = f"{cast(column, dtype)} >= {bounds[part - 1]}" if part else "TRUE"
@@ -120,42 +132,38 @@ def by_range(entity: EntityRows, views: Sequence[ViewQuery], bounds: Sequence[st
         return f"{above} AND {below}"
 
     def relations(part: int) -> tuple[str, dict[str, str]]:
-        sources = {
-            view.name: f"{view.rows} WHERE {within(column, part)}"
-            for view in views
-            for column, name in view.keys.items()
-            if name == key
-        }
+        sources = {view.name: f"{view.rows} WHERE {within(view.key_columns[key], part)}" for view in views}
         keyless = "" if part else f" OR {quote(key)} IS NULL"
         return f"SELECT * FROM ({entity.sql}) WHERE ({within(key, part)}){keyless}", sources
 
     return relations
 
 
-def by_hash(entity: EntityRows, views: Sequence[ViewQuery], count: int, work: Path, tell: Tell) -> Relations:
+def by_hash(
+    entity: EntityRows, views: Sequence[ViewQuery], keys: Mapping[str, str], count: int, work: Path, tell: Tell
+) -> Relations:
     """Write entity rows and sources to ``work`` by a hash of the keys that all views share; what is there stays.
 
     Rows of a source that are known after the last entity row are left out. Views that share no key with the others
     are read whole for every partition.
     """
 
-    def split(target: Path, sql: str, by: dict[str, str], what: str) -> None:
+    def split(target: Path, sql: str, by: Mapping[str, str], what: str) -> None:
         if target.exists():
             return
-        keys = ", ".join(cast(column, dtype) for column, dtype in by.items())
+        hashed = ", ".join(cast(column, dtype) for column, dtype in by.items())
         with whole(target) as partial:
             entity.connection.execute(
-                f"COPY (SELECT *, hash({keys}) % {count} AS __part FROM ({sql})) "
+                f"COPY (SELECT *, hash({hashed}) % {count} AS __part FROM ({sql})) "
                 f"TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4_raw, PARTITION_BY (__part))"
             )
         tell(f"split {what} into {count} partitions")
 
-    shared = shared_keys(entity, views)
-    split(work / "entity", entity.sql, shared or dict.fromkeys(entity.schema, "VARCHAR"), "entity rows")
+    split(work / "entity", entity.sql, keys or dict.fromkeys(entity.schema, "VARCHAR"), "entity rows")
     in_time = f"<= epoch_us(CAST({literal(str(entity.last))} AS TIMESTAMPTZ))" if entity.last else "IS NULL"
-    for number, view in enumerate(views if shared else []):
+    for number, view in enumerate(views if keys else []):
         rows = f"{view.rows} WHERE {view.usable()} AND {view.known()} {in_time}"
-        by = {column: shared[key] for column, key in sorted(view.keys.items(), key=itemgetter(1)) if key in shared}
+        by = {view.key_columns[key]: dtype for key, dtype in keys.items()}
         split(work / f"view-{number}", rows, by, view.name)
 
     def relations(part: int) -> tuple[str, dict[str, str]]:

@@ -40,7 +40,7 @@ def _status(corpus: Path, view: FeatureView) -> ViewStatus:
     # What is not finite is missing, as for the checks of a run.
     counts = ", ".join(
         f"count({quote(field.name)})" if isinstance(field.dtype, Array)
-        else f"count_if(coalesce(isfinite({quote(field.name)}::DOUBLE), false))"
+        else f"count(*) FILTER (isfinite({quote(field.name)}::DOUBLE))"
         for field in view.schema
     )  # fmt: skip
     files = literal(every_parquet(corpus / "dense" / view.name))
@@ -58,5 +58,5 @@ def _status(corpus: Path, view: FeatureView) -> ViewStatus:
         tasks=tuple(task for task, used in TASK_VIEWS.items() if view.name in used),
         rows=rows,
         newest_written=None if newest is None else datetime.fromtimestamp(newest / 1e6, UTC),
-        missing={name: 1 - (count or 0) / max(rows, 1) for name, count in zip(names, present, strict=True)},
+        missing={name: 1 - count / max(rows, 1) for name, count in zip(names, present, strict=True)},
     )

@@ -20,7 +20,7 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from feature_repo.asof_job import AsofRetrievalJob
 from feature_repo.asof_join import literal
 from feature_repo.entities import video
-from feature_repo.files import locked
+from feature_repo.files import locked, remove
 from feature_repo.provider import refuse_online
 from feature_repo.services import TASK_VIEWS, feature_services
 from feature_repo.tables import FeatureError, require_rows, require_table
@@ -77,9 +77,6 @@ def append_rows(corpus: Path, name: str, rows: pd.DataFrame, registry: str) -> N
     require_table(corpus, views[name])
     try:
         require_rows(rows, views[name])
-        # Arrow refuses to round a count above 16,777,216 to float32, but not a decimal.
-        counts = [column for column in rows.columns if pd.api.types.is_integer_dtype(rows[column])]
-        rows = rows.astype(dict.fromkeys(counts, "float64"))
         _applied(corpus, [views[name]], registry).write_to_offline_store(name, rows)
     except (ValueError, pa.ArrowInvalid) as error:
         raise FeatureError(f"the rows are not appended to {name}: {error}") from error
@@ -175,7 +172,7 @@ def kept_folder(checkpoints: Path | None, corpus: Path, task: str, catalogue: Pa
     busy = f"another run retrieves the features of {task} for the same videos now: wait for it"
     with locked(kept.with_suffix(".lock"), busy):
         yield kept
-        shutil.rmtree(target, ignore_errors=True)  # what an earlier try of the same step moved there
+        remove(target)  # what an earlier try of the same step moved there
         shutil.move(kept, target)
 
 

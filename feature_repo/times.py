@@ -38,7 +38,7 @@ lags AS (
     FROM videos
 )
 SELECT (SELECT count(*) FROM labelled) AS videos, count(newest) AS with_value,
-    coalesce(count_if(written_late), 0) / greatest((SELECT count(*) FROM labelled), 1) AS written_late_share,
+    count(*) FILTER (written_late) / greatest((SELECT count(*) FROM labelled), 1) AS written_late_share,
     coalesce(sum(repeated), 0)::BIGINT AS repeated_rows,
     quantile_cont(event_lag, {shares}) AS event_lag_hours, quantile_cont(created_lag, {shares}) AS created_lag_hours
 FROM lags
@@ -58,13 +58,14 @@ def view_times(corpus: Path, task: str, catalogue: Path, window_end: datetime) -
     found = {}
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    listed = glob.escape(str(catalogue))
     (rows,) = connection.execute(
-        "SELECT count(*) FROM read_parquet(?) WHERE label IS NOT NULL", [glob.escape(str(catalogue))]
+        "SELECT count(*) FROM read_parquet(?) WHERE label IS NOT NULL", [listed]
     ).fetchone() or (0,)
     for view in TASK_VIEWS[task]:
         files = literal(every_parquet(corpus / "dense" / view))
         statement = STATEMENT.format(
-            catalogue=literal(glob.escape(str(catalogue))), files=files, every=-(-rows // MOST_VIDEOS) or 1, hour=HOUR,
+            catalogue=literal(listed), files=files, every=-(-rows // MOST_VIDEOS) or 1, hour=HOUR,
             shares=list(SHARES),
         )  # fmt: skip
         cursor = connection.execute(statement)

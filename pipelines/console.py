@@ -145,8 +145,8 @@ def print_outcome(outcome: "Outcome", simulated: bool) -> None:
         interval = f"{values.f1_interval[0]:.4f} to {values.f1_interval[1]:.4f}"
         table.add_row(name, f"{values.f1:.4f}", interval, f"{values.roc_auc:.4f}", f"{values.pr_auc:.4f}")
     out.print(table)
-    verdict = Text("passed", "green") if outcome.verdict.passed else Text("not passed, nothing is promoted", "yellow")
-    out.print(Text("Gate: ") + verdict + Text(f": {outcome.verdict.reason}"))
+    verdict = ("passed", "green") if outcome.verdict.passed else ("not passed, nothing is promoted", "yellow")
+    out.print(Text.assemble("Gate: ", verdict, f": {outcome.verdict.reason}"))
     out.print(f"Report: {outcome.report}")
 
 

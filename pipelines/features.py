@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from corpus.contract import read_manifest
-from corpus.sources import read_source
+from corpus.sources import decimals, read_source
 from feature_repo.retrieval import append_rows
-from feature_repo.tables import FeatureError
+from feature_repo.tables import KEY, TIMES, FeatureError
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,10 @@ def newest_worth(runs: Path, task: str) -> Worth | None:
             importance = json.loads(found[0].read_text())
             if not importance["features"]:
                 continue
-            lines = _lines(importance, _statistics(folder))
+            page = next(iter(sorted(folder.glob("**/validate-features/features_page"))), None)
+            return Worth(folder.name, importance["rows"], _lines(importance, _statistics(folder)), page)
         except (ValueError, KeyError, TypeError):
             continue  # half written by a run that was stopped, or by an older version
-        page = next(iter(sorted(folder.glob("**/validate-features/features_page"))), None)
-        return Worth(folder.name, importance["rows"], lines, page)
     return None
 
 
@@ -104,11 +103,13 @@ def append_table(corpus: Path, view: str, table: Path, registry: str) -> int:
         FeatureError: no such view, or rows that are not as it says.
     """
     read_manifest(corpus)
-    rows = read_source(table, text=("video_id",))
+    rows = read_source(table, text=(KEY,))
     if "created_timestamp" not in rows.columns:
         rows["created_timestamp"] = pd.Timestamp(datetime.now(UTC))
-    for column in ("event_timestamp", "created_timestamp"):
-        if column in rows.columns and rows[column].dtype == object:
+    for column in rows.columns.difference([KEY]):
+        if column not in TIMES:
+            rows[column] = decimals(rows[column])
+        elif rows[column].dtype == object:
             rows[column] = [_moment(column, value) for value in rows[column]]
     append_rows(corpus, view, rows, registry)
     return len(rows)

@@ -12,7 +12,7 @@ from feast import Field
 from feast.types import Float32
 from histories import ASOF, CREATOR, VIDEO, store_of, view_of, write_history
 
-from feature_repo.asof_partitions import by_range, common_type, range_bounds
+from feature_repo.asof_partitions import by_range, common_type, range_bounds, shared_keys
 
 START = pd.Timestamp("2026-06-01", tz="UTC")
 KEYS = {
@@ -147,8 +147,9 @@ def test_a_category_is_the_text_that_it_stands_for(job_of, tmp_path, rng):
     words = ", ".join(f"'{word}'" for word in rng.permutation(KEYS["words"][1]))  # an order of its own
     job.entity.connection.execute(f"CREATE TYPE word AS ENUM ({words})")
     entity = replace(job.entity, sql=f"SELECT * REPLACE (video_id::word AS video_id) FROM ({job.entity.sql})")
-    bounds = range_bounds(entity, job.views, 5)
-    relations = by_range(entity, job.views, bounds)
+    keys = shared_keys(entity, job.views)
+    bounds = range_bounds(entity, job.views, keys, 5)
+    relations = by_range(entity, job.views, keys, bounds)
     counts = [
         entity.connection.execute(
             f"SELECT count(*) FROM ({asked}) JOIN ({sources['one']}) USING (video_id)"

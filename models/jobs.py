@@ -25,6 +25,11 @@ from models.soft_targets import SoftTargets
 from models.training import TrainingError
 
 
+def sources() -> list[Path]:
+    """The code that a training is a function of: all of this room."""
+    return sorted(Path(__file__).resolve().parent.rglob("*.py"))
+
+
 class Job(BaseModel, frozen=True, extra="forbid"):
     """What to train from which files into which folder.
 
@@ -48,7 +53,7 @@ class Job(BaseModel, frozen=True, extra="forbid"):
         for path in (self.catalogue, self.privileged, self.soft_targets):
             digest.update(b"-" if path is None else content_digest(path).encode())
         digest.update(named_files_digest(self.student).encode())
-        for path in sorted(Path(__file__).parent.glob("*.py")):
+        for path in sources():
             digest.update(path.read_bytes())
         return f"{self.recipe}-{digest.hexdigest()[:16]}"
 

@@ -18,16 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.dataset import Videos
-from models.dfxvlm import DFXVLMConfig, DFXVLMForClassification
-from models.distillation import student_loss
-from models.losses import Batch, Losses, supervised_loss
-from models.settings import StudentSettings, TrainingSettings
-from models.text import learn_tokenizer
-from models.training import fit, forward
-from models.xvlm import XVLMConfig, XVLMForClassification
+from common.source import code_version
+from models.data.dataset import Videos
+from models.data.tensors import Batch, Losses
+from models.data.text import learn_tokenizer
+from models.distillation.losses import supervised_loss
+from models.distillation.methods import student_loss
+from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
+from models.networks.xvlm import XVLMConfig, XVLMForClassification
+from models.settings import Recipe, TrainingSettings
+from models.training.loop import fit, forward
 from pipelines.task import load_task
-from pipelines.workspace import code_version
 
 DENSE = 16
 WORDS = [first + second for first in "abcdefghijklmnopqrst" for second in "abcdefghijklmnopqrst"]
@@ -43,7 +44,7 @@ class RandomClips:
         return self.clips[[int(video_id) for video_id in video_ids]]
 
 
-def random_videos(settings: StudentSettings, count: int, vocabulary: int) -> Videos:
+def random_videos(settings: Recipe, count: int, vocabulary: int) -> Videos:
     generator = torch.Generator().manual_seed(0)
     length = settings.text.title_tokens
     ids = torch.randint(5, vocabulary, (count, length), generator=generator)
@@ -68,7 +69,7 @@ def official(config: XVLMConfig) -> XVLMConfig:
     return config
 
 
-def epochs(settings: StudentSettings, videos: int) -> dict[str, Callable[[], float]]:
+def epochs(settings: Recipe, videos: int) -> dict[str, Callable[[], float]]:
     """Seconds of an epoch of each way."""
     tokenizer = learn_tokenizer(WORDS * 2, settings.text)
     rows = random_videos(settings, videos, len(tokenizer))
@@ -110,7 +111,7 @@ def official_epoch(
     optimizer: torch.optim.Optimizer,
     videos: Videos,
     loss: Callable[[Tensor, Batch], Losses],
-    settings: StudentSettings,
+    settings: Recipe,
 ) -> None:
     student.train()
     for rows in torch.randperm(len(videos)).split(settings.training.batch_size):
@@ -131,7 +132,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=320)
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
-    task = load_task(arguments.task).student
+    task = load_task(arguments.task).recipe
     training = task.training.model_copy(update={"epochs": 1, "patience": None})
     ways = epochs(task.model_copy(update={"training": training}), arguments.videos)
     for run in ways.values():

@@ -23,24 +23,23 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.evidence_page import Data, page
-from corpus.checks import media_facts, set_aside_catalogue
+from common.source import ROOT, project_digest
 from corpus.contract import newest_publication
-from corpus.importing import import_corpus
-from corpus.latents import SimulationSettings
-from corpus.mapping import read_mapping
-from corpus.simulate import simulate
+from corpus.importing.importer import import_corpus
+from corpus.importing.mapping import read_mapping
+from corpus.simulation.causes import SimulationSettings
+from corpus.simulation.simulate import simulate
+from corpus.validation.raw_window import media_facts, set_aside_catalogue
 from corpus.window import select_window, window_start
 from feature_repo.retrieval import retrieve_features
-from models.clips import probe, write_clips
-from models.plan import IN_SAMPLE, MAIN, PRIVILEGED, STEPS, TEACHER, VANILLA_KD
-from models.recipes import open_run, train_teachers
-from models.scoring import score_teachers
-from models.study import Variant, step_matched_epochs, teacher_rows, thin_labels, train_variant
+from models.data.clips import probe, write_clips
+from models.evaluation.scoring import score_teachers
+from models.studies.study import Variant, step_matched_epochs, teacher_rows, thin_labels, train_variant
+from models.studies.variants import IN_SAMPLE, MAIN, PRIVILEGED, STEPS, TEACHER, VANILLA_KD
+from models.training.recipes import open_run, train_teachers
 from pipelines.task import Task, load_task
-from pipelines.workspace import ROOT, code_digest
 
 AVERAGED = Variant(name="CPFD, three teachers a fold", changes={"method": "cpfd", "repeats": 3})
-ROOMS = ("benchmarks", "corpus", "feature_repo", "models", "pipelines")
 KEPT = ROOT / "build" / "evidence"
 
 
@@ -55,7 +54,7 @@ DATA = (
 
 def kept() -> Path:
     """Where all that this code made is kept."""
-    return KEPT / code_digest(ROOMS)
+    return KEPT / project_digest("benchmarks")
 
 
 def make_corpus(data: Data, real: Path) -> Path:
@@ -112,7 +111,7 @@ def students_of(of: Variant, rows: pd.DataFrame, task: Task) -> list[Variant]:
     """The students that learn from the teacher of ``of``."""
     if of != PRIVILEGED:
         return [of]
-    epochs = step_matched_epochs(rows, task.student)
+    epochs = step_matched_epochs(rows, task.recipe)
     return [*MAIN, *([] if epochs is None else [Variant(name=STEPS, epochs=epochs)])]
 
 
@@ -142,8 +141,8 @@ def run_part(part: Part) -> None:
     features = folder / "privileged"
     rows.to_parquet(catalogue, index=False)
     retrieve_features(part.corpus, task.task, catalogue, features, str(folder / "feast" / "registry.db"))
-    run = open_run(catalogue, clips_of(part.corpus), task.student)
-    own = part.of.settings(task.student)
+    run = open_run(catalogue, clips_of(part.corpus), task.recipe)
+    own = part.of.settings(task.recipe)
     teachers = [teacher for teacher, _ in train_teachers(run, features, own, part.seed).values()]
     targets, judged = score_teachers(teachers, run, features, own)
     pq.write_table(judged, scored)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from models.plan import BASELINE, CPFD, PFD, TEACHER
-from models.statistics import METRICS, Interval, compare, gap_closed, measure
-from pipelines.workspace import code_version
+from common.source import code_version
+from models.evaluation.metrics import TITLES
+from models.studies.statistics import Interval, compare, gap_closed, measure
+from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
 
 NOTES = Path(__file__).with_name("evidence_notes.md")
-NAMES = {"f1": "F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ def _summary(measured: dict[Data, pd.DataFrame]) -> str:
         "| gap closed, F1 | gap closed, ROC-AUC |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
+    shown = list(TITLES)[:2]
     for data, measures in measured.items():
-        against = [_difference(measures, CPFD, other, metric) for metric in METRICS[:2] for other in (BASELINE, PFD)]
-        gaps = [_gap(measures, CPFD, metric) for metric in METRICS[:2]]
+        against = [_difference(measures, CPFD, other, metric) for metric in shown for other in (BASELINE, PFD)]
+        gaps = [_gap(measures, CPFD, metric) for metric in shown]
         lines.append(f"| {_title(data)} | {' | '.join(against + gaps)} |")
     return "\n".join(lines)
 
@@ -83,10 +84,10 @@ def _section(data: Data, measures: pd.DataFrame, scores: pd.DataFrame) -> str:
     ]
     for model in dict.fromkeys(measures.model):
         own = measures[measures.model == model]
-        cells = [_value(Interval.of(own[metric].to_numpy())) for metric in METRICS]
+        cells = [_value(Interval.of(own[metric].to_numpy())) for metric in TITLES]
         cells.append("" if model == BASELINE else _difference(measures, model, BASELINE, "f1"))
         judged = model != BASELINE and not model.startswith(TEACHER)
-        cells += [_gap(measures, model, metric) if judged else "" for metric in METRICS[:2]]
+        cells += [_gap(measures, model, metric) if judged else "" for metric in list(TITLES)[:2]]
         lines.append(f"| {model} | {' | '.join(cells)} |")
     return "\n".join([lines[0], "", lines[1], "", *lines[2:]])
 

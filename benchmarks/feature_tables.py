@@ -4,8 +4,8 @@ from pathlib import Path
 
 import duckdb
 
-from corpus.latents import SimulationSettings
-from corpus.simulate_tables import simulate_tables
+from corpus.simulation.causes import SimulationSettings
+from corpus.simulation.tables import simulate_tables
 
 MILLION = 1_000_000
 

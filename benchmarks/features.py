@@ -24,7 +24,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.feature_tables import MILLION, history, in_no_order, simulated
-from pipelines.workspace import code_version
+from common.source import code_version
 
 VIEWS = {
     "engagement": ["views", "likes", "shares", "watched_share"],
@@ -111,10 +111,10 @@ def through_feast(folder: Path, views: dict[str, list[str]], out: Path, kind: st
 
 def validation(folder: Path, views: dict[str, list[str]], out: Path) -> Timed:
     """The checks of a run over what the as-of store left, with drift against 20,000 other rows."""
-    from corpus.expectations import validate
-    from corpus.feature_checks import feature_expectations, feature_facts
-    from corpus.feature_statistics import feature_statistics
     from corpus.settings import ValidationSettings
+    from corpus.validation.expectations import validate
+    from corpus.validation.features import feature_expectations, feature_facts
+    from corpus.validation.statistics import feature_statistics
 
     previous, kept = out.with_name("previous"), out.with_name(OURS.replace(" ", "-"))
     previous.mkdir(exist_ok=True)
@@ -135,7 +135,7 @@ def validation(folder: Path, views: dict[str, list[str]], out: Path) -> Timed:
 
 CONTENDERS = {
     REFERENCE: lambda *given: reference(*given),
-    OURS: lambda *given: through_feast(*given, "feature_repo.asof_store.AsofOfflineStore"),
+    OURS: lambda *given: through_feast(*given, "feature_repo.asof.store.AsofOfflineStore"),
     "Feast's DuckDB store": lambda *given: through_feast(*given, "duckdb"),
     "Feast's Dask store": lambda *given: through_feast(*given, "dask"),
     "validation": validation,

@@ -13,32 +13,33 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from common.source import code_version
 from corpus.contract import newest_publication, snapshot_id
-from corpus.latents import SimulationSettings
-from corpus.simulate import simulate
-from pipelines.local import run_locally, window_arguments
-from pipelines.retrain import retrain_pipeline
+from corpus.simulation.causes import SimulationSettings
+from corpus.simulation.simulate import simulate
+from pipelines.graphs.retrain import retrain_pipeline
+from pipelines.local.runner import run_locally, window_arguments
+from pipelines.local.workspace import Workspace
 from pipelines.task import load_task
-from pipelines.workspace import Workspace, code_version
-from registry.tracking import prepare
+from promotion.registry import prepare
 
 IMPORTS = {
     "select-window": "corpus.window",
-    "validate-data": "corpus.checks, models.clips",
-    "retrieve-features": "feature_repo.retrieval, feature_repo.times",
-    "validate-features": "corpus.feature_checks, corpus.feature_statistics, registry.features",
-    "decode-clips": "corpus.checks, models.clips",
-    "train-baseline": "models.jobs",
-    "train-teacher": "models.jobs",
-    "score-teacher": "models.importance",
-    "check-teacher": "models.scoring",
-    "distill-student": "models.jobs",
-    "evaluate": "components.telling",
-    "gate": "registry.report",
-    "register": "registry.tracking",
+    "validate-data": "corpus.validation.raw_window, models.data.clips",
+    "retrieve-features": "feature_repo.retrieval, feature_repo.timing",
+    "validate-features": "corpus.validation.features, corpus.validation.statistics, reports.features",
+    "decode-clips": "corpus.validation.raw_window, models.data.clips",
+    "train-baseline": "models.training.jobs",
+    "train-teacher": "models.training.jobs",
+    "score-teacher": "models.evaluation.importance",
+    "check-teacher": "models.evaluation.scoring",
+    "distill-student": "models.training.jobs",
+    "evaluate": "components.output",
+    "gate": "reports.evidence",
+    "register": "promotion.registry",
     "package": "serving.archive",
     "check-parity": "serving.parity",
-    "nominate": "registry.tracking",
+    "nominate": "promotion.registry",
 }
 
 

@@ -11,17 +11,17 @@ def check_teacher(
     clips: Input[Dataset],
     baseline: Input[Model],
     teacher_scores: Input[Dataset],
-    student: str,
+    recipe: str,
     comparison: Output[Artifact],
 ) -> None:
-    """Judged on the threshold rows, so that the evaluation rows decide nothing before the gate."""
+    """Judged on the tuning rows, so that the evaluation rows decide nothing before the gate."""
     from pathlib import Path
 
-    from models.evaluation import compare_teacher
-    from models.scoring import score_judging_rows
-    from models.settings import StudentSettings
+    from models.evaluation.judging import compare_teacher
+    from models.evaluation.scoring import score_judging_rows
+    from models.settings import Recipe
 
-    settings = StudentSettings.model_validate_json(student)
+    settings = Recipe.model_validate_json(recipe)
     networks = {"baseline": Path(baseline.path)}
     judged = score_judging_rows(Path(catalogue.path), Path(clips.path), networks, Path(teacher_scores.path), settings)
     found = compare_teacher(judged.probabilities, judged.labels, ~judged.evaluation)

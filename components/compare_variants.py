@@ -28,8 +28,8 @@ def compare_variants(
 
     import pandas as pd
 
-    from models.soft_targets import SoftTargets
-    from registry.study import Study, render_study
+    from models.distillation.soft_targets import SoftTargets
+    from reports.study import Study, render_study
 
     rivals = [pd.read_parquet(each.path) for each in (scores_of_raw_teacher, scores_of_dense_teacher)]
     own = [rival[rival.model != "teacher"] for rival in rivals]

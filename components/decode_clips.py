@@ -7,7 +7,7 @@ from components.base import component
 
 @component()
 def decode_clips(
-    catalogue: Input[Dataset], student: str, validation: str, clips: Output[Dataset], set_aside: Output[Dataset]
+    catalogue: Input[Dataset], recipe: str, validation: str, clips: Output[Dataset], set_aside: Output[Dataset]
 ) -> None:
     """Videos that open but do not decode are set aside; more of them than the limit stop the run.
 
@@ -18,14 +18,14 @@ def decode_clips(
 
     import pandas as pd
 
-    from components.telling import counter
-    from corpus.checks import require_few_faults, write_set_aside
+    from components.output import counter
     from corpus.settings import ValidationSettings
-    from models.clips import write_clips
-    from models.settings import StudentSettings
-    from models.streaming import write_sources
+    from corpus.validation.raw_window import require_few_faults, write_set_aside
+    from models.data.clip_stream import write_sources
+    from models.data.clips import write_clips
+    from models.settings import Recipe
 
-    settings = StudentSettings.model_validate_json(student)
+    settings = Recipe.model_validate_json(recipe)
     limit = ValidationSettings.model_validate_json(validation).faulty_share
     rows = pd.read_parquet(catalogue.path, columns=["video_id", "media_uri"])
     videos = zip(rows.video_id, rows.media_uri, strict=True) if "frames" in settings.modalities else ()

@@ -10,7 +10,7 @@ def distill_student(
     catalogue: Input[Dataset],
     clips: Input[Dataset],
     soft_targets: Input[Dataset],
-    student: str,
+    recipe: str,
     seed: int,
     checkpoints: str,
     distilled: Output[Model],
@@ -18,16 +18,16 @@ def distill_student(
     """``distilled`` is a network folder with distillation.json: the constants behind alpha."""
     from pathlib import Path
 
-    from models.jobs import Job, train
-    from models.settings import StudentSettings
+    from models.settings import Recipe
+    from models.training.jobs import Job, train
 
     train(
         Job(
-            recipe="student",
+            kind="student",
             catalogue=Path(catalogue.path),
             clips=Path(clips.path),
             soft_targets=Path(soft_targets.path),
-            student=StudentSettings.model_validate_json(student),
+            recipe=Recipe.model_validate_json(recipe),
             seed=seed,
             output=Path(distilled.path),
             checkpoints=Path(checkpoints) if checkpoints else None,

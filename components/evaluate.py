@@ -12,7 +12,7 @@ def evaluate(
     baseline: Input[Model],
     distilled: Input[Model],
     teacher_scores: Input[Dataset],
-    student: str,
+    recipe: str,
     seed: int,
     scores: Output[Dataset],
     evaluation: Output[Artifact],
@@ -24,18 +24,18 @@ def evaluate(
 
     import pyarrow.parquet as pq
 
-    from components.telling import log_classification
-    from models.evaluation import evaluate
-    from models.scoring import score_judging_rows
-    from models.settings import StudentSettings
+    from components.output import log_classification
+    from models.evaluation.judging import evaluate
+    from models.evaluation.scoring import score_judging_rows
+    from models.settings import Recipe
 
-    settings = StudentSettings.model_validate_json(student)
+    settings = Recipe.model_validate_json(recipe)
     folders = {"baseline": Path(baseline.path), "student": Path(distilled.path)}
     judged = score_judging_rows(Path(catalogue.path), Path(clips.path), folders, Path(teacher_scores.path), settings)
     pq.write_table(judged.table(), scores.path)
     result = evaluate(judged.probabilities, judged.labels, judged.evaluation, settings.classes, seed)
     Path(evaluation.path).write_text(result.model_dump_json(indent=1))
     for model, values in result.models.items():
-        for name in ("f1", "roc_auc", "pr_auc"):
-            metrics.log_metric(f"{model}_{name}", getattr(values, name))
+        for name, value in values.metrics.items():
+            metrics.log_metric(f"{model}_{name}", value)
     log_classification(classification, judged, result)

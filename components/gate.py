@@ -28,9 +28,10 @@ def gate(
     import json
     from pathlib import Path
 
-    from models.evaluation import Evaluation
-    from registry.report import Evidence, render_report
-    from registry.verdict import GateSettings, decide
+    from models.evaluation.judging import Evaluation
+    from promotion.gate import decide
+    from promotion.policy import GateSettings
+    from reports.evidence import Evidence, render_report
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
     task = json.loads(settings)

@@ -10,7 +10,7 @@ def measure_cost(
     catalogue: Input[Dataset],
     clips: Input[Dataset],
     teacher: Input[Model],
-    student: str,
+    recipe: str,
     cost: Output[Artifact],
 ) -> None:
     """``cost`` holds parameters, FLOPs and milliseconds a video of both networks."""
@@ -19,12 +19,12 @@ def measure_cost(
 
     import torch
 
-    from models.cost import network_cost
-    from models.recipes import new_student, open_run, teacher_names
-    from models.scoring import load_teacher
-    from models.settings import StudentSettings
+    from models.evaluation.cost import network_cost
+    from models.evaluation.scoring import load_teacher
+    from models.settings import Recipe
+    from models.training.recipes import new_student, open_run, teacher_names
 
-    settings = StudentSettings.model_validate_json(student)
+    settings = Recipe.model_validate_json(recipe)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)
     batch = data.videos.batch(torch.arange(min(32, len(data.videos))))
     judge = load_teacher(Path(teacher.path) / teacher_names(settings.distillation)[0])

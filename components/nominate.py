@@ -12,7 +12,7 @@ def nominate(
     """The archive goes to the model version's run, and the alias ``challenger`` to the version."""
     from pathlib import Path
 
-    from registry.tracking import nominate
+    from promotion.registry import nominate
 
     nominate(tracking_uri, task, run_id, version, Path(archive.path), Path(parity.path))
     print(f"{task} version {version} is now the challenger", flush=True)

@@ -12,7 +12,7 @@ def package(
     """``archive`` is a folder that holds TASK.mar and its digest, TASK.mar.sha256."""
     from pathlib import Path
 
-    from models.evaluation import Evaluation
+    from models.evaluation.judging import Evaluation
     from serving.archive import build_archive
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())

@@ -9,7 +9,7 @@ from components.base import component
 def pretrain(
     catalogue: Input[Dataset],
     clips: Input[Dataset],
-    student: str,
+    recipe: str,
     seed: int,
     checkpoints: str,
     start: Output[Model],
@@ -17,15 +17,15 @@ def pretrain(
     """``start`` is a folder for ``network.start``: config.json, model.safetensors, tokenizer."""
     from pathlib import Path
 
-    from models.jobs import Job, train
-    from models.settings import StudentSettings
+    from models.settings import Recipe
+    from models.training.jobs import Job, train
 
     train(
         Job(
-            recipe="pretraining",
+            kind="pretraining",
             catalogue=Path(catalogue.path),
             clips=Path(clips.path),
-            student=StudentSettings.model_validate_json(student),
+            recipe=Recipe.model_validate_json(recipe),
             seed=seed,
             output=Path(start.path),
             checkpoints=Path(checkpoints) if checkpoints else None,

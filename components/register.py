@@ -25,9 +25,9 @@ def register(
     import json
     from pathlib import Path
 
-    from models.evaluation import Evaluation
-    from registry.tracking import RunRecord, record_run
-    from registry.verdict import Verdict
+    from models.evaluation.judging import Evaluation
+    from promotion.gate import Verdict
+    from promotion.registry import RunRecord, record_run
 
     record = RunRecord(
         name=run_name,

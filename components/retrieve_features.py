@@ -35,7 +35,7 @@ def retrieve_features(
     import pyarrow.parquet as pq
 
     from feature_repo.retrieval import kept_folder, retrieve_features
-    from feature_repo.times import view_times
+    from feature_repo.timing import view_times
 
     def tell(line: str) -> None:
         print(line, flush=True)

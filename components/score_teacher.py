@@ -11,7 +11,7 @@ def score_teacher(
     clips: Input[Dataset],
     privileged: Input[Dataset],
     teacher: Input[Model],
-    student: str,
+    recipe: str,
     seed: int,
     soft_targets: Output[Dataset],
     teacher_scores: Output[Dataset],
@@ -26,13 +26,13 @@ def score_teacher(
 
     import pyarrow.parquet as pq
 
-    from models.dataset import feature_views
-    from models.importance import feature_importance
-    from models.recipes import open_run, teacher_names
-    from models.scoring import load_teacher, score_teachers
-    from models.settings import StudentSettings
+    from models.data.dataset import feature_views
+    from models.evaluation.importance import feature_importance
+    from models.evaluation.scoring import load_teacher, score_teachers
+    from models.settings import Recipe
+    from models.training.recipes import open_run, teacher_names
 
-    settings, features = StudentSettings.model_validate_json(student), Path(privileged.path)
+    settings, features = Recipe.model_validate_json(recipe), Path(privileged.path)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)
     teachers = [load_teacher(Path(teacher.path) / name) for name in teacher_names(settings.distillation)]
     for_student, for_evaluation = score_teachers(teachers, data, features, settings)

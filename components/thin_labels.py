@@ -10,7 +10,7 @@ def thin_labels(catalogue: Input[Dataset], share: float, folds: int, seed: int, 
     """``thinned`` is the catalogue with the other training rows unlabelled."""
     import pandas as pd
 
-    from models.study import thin_labels
+    from models.studies.study import thin_labels
 
     rows = thin_labels(pd.read_parquet(catalogue.path), share, folds, seed)
     rows.to_parquet(thinned.path, index=False)

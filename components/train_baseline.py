@@ -9,7 +9,7 @@ from components.base import component
 def train_baseline(
     catalogue: Input[Dataset],
     clips: Input[Dataset],
-    student: str,
+    recipe: str,
     seed: int,
     checkpoints: str,
     baseline: Output[Model],
@@ -17,15 +17,15 @@ def train_baseline(
     """``baseline`` is a network folder: config.json, model.safetensors, tokenizer, history.json."""
     from pathlib import Path
 
-    from models.jobs import Job, train
-    from models.settings import StudentSettings
+    from models.settings import Recipe
+    from models.training.jobs import Job, train
 
     train(
         Job(
-            recipe="baseline",
+            kind="baseline",
             catalogue=Path(catalogue.path),
             clips=Path(clips.path),
-            student=StudentSettings.model_validate_json(student),
+            recipe=Recipe.model_validate_json(recipe),
             seed=seed,
             output=Path(baseline.path),
             checkpoints=Path(checkpoints) if checkpoints else None,

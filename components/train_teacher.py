@@ -10,7 +10,7 @@ def train_teacher(
     catalogue: Input[Dataset],
     clips: Input[Dataset],
     privileged: Input[Dataset],
-    student: str,
+    recipe: str,
     seed: int,
     checkpoints: str,
     teacher: Output[Model],
@@ -18,16 +18,16 @@ def train_teacher(
     """``teacher`` holds a network folder a fold: fold-0, fold-1, ..."""
     from pathlib import Path
 
-    from models.jobs import Job, train
-    from models.settings import StudentSettings
+    from models.settings import Recipe
+    from models.training.jobs import Job, train
 
     train(
         Job(
-            recipe="teachers",
+            kind="teachers",
             catalogue=Path(catalogue.path),
             clips=Path(clips.path),
             privileged=Path(privileged.path),
-            student=StudentSettings.model_validate_json(student),
+            recipe=Recipe.model_validate_json(recipe),
             seed=seed,
             output=Path(teacher.path),
             checkpoints=Path(checkpoints) if checkpoints else None,

@@ -11,7 +11,7 @@ def train_variants(
     clips: Input[Dataset],
     soft_targets: Input[Dataset],
     teacher_scores: Input[Dataset],
-    student: str,
+    recipe: str,
     variants: str,
     seeds: int,
     scores: Output[Dataset],
@@ -22,12 +22,12 @@ def train_variants(
 
     import pandas as pd
 
-    from components.telling import counter
-    from models.plan import BASELINE, STEPS
-    from models.settings import StudentSettings
-    from models.study import Ground, Variant, step_matched_epochs, teacher_rows, train_variants
+    from components.output import counter
+    from models.settings import Recipe
+    from models.studies.study import Ground, Variant, step_matched_epochs, teacher_rows, train_variants
+    from models.studies.variants import BASELINE, STEPS
 
-    settings = StudentSettings.model_validate_json(student)
+    settings = Recipe.model_validate_json(recipe)
     ground = Ground(Path(catalogue.path), Path(clips.path), Path(soft_targets.path), settings)
     chosen = [Variant.model_validate(each) for each in json.loads(variants)]
     epochs = step_matched_epochs(pd.read_parquet(catalogue.path, columns=["split"]), settings)

@@ -28,12 +28,12 @@ def validate_data(
 
     import pandas as pd
 
-    from components.telling import counter
-    from corpus.checks import catalogue_expectations, media_facts, set_aside_catalogue, write_set_aside
-    from corpus.expectations import publish_page, raise_if_critical, validate
+    from components.output import counter
     from corpus.settings import ValidationSettings
+    from corpus.validation.expectations import publish_page, raise_if_critical, validate
+    from corpus.validation.raw_window import catalogue_expectations, media_facts, set_aside_catalogue, write_set_aside
     from corpus.window import require_every_class
-    from models.clips import probe
+    from models.data.clips import probe
 
     settings = ValidationSettings.model_validate_json(validation)
     rows = pd.read_parquet(catalogue.path)

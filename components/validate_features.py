@@ -26,11 +26,11 @@ def validate_features(
 
     import pyarrow.parquet as pq
 
-    from corpus.expectations import publish_page, raise_if_critical, validate
-    from corpus.feature_checks import feature_expectations, feature_facts
-    from corpus.feature_statistics import feature_statistics
     from corpus.settings import ValidationSettings
-    from registry.features import features_page as render_page
+    from corpus.validation.expectations import publish_page, raise_if_critical, validate
+    from corpus.validation.features import feature_expectations, feature_facts
+    from corpus.validation.statistics import feature_statistics
+    from reports.features import features_page as render_page
 
     settings = ValidationSettings.model_validate_json(validation)
     lags = json.loads(Path(times.path).read_text())

@@ -12,7 +12,6 @@ A table is one or more Parquet files, by convention one a day.
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel
+
+from common.errors import UserError
+from common.files import whole
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 VIDEOS = pa.schema(
@@ -45,7 +47,7 @@ LABELS = pa.schema(
 DENSE_KEYS = pa.schema([("video_id", pa.string()), ("event_timestamp", TIMESTAMP), ("created_timestamp", TIMESTAMP)])
 
 
-class CorpusError(ValueError):
+class CorpusError(UserError):
     """A corpus that breaks the contract, or is not there. The message names the table, column and way out."""
 
 
@@ -138,19 +140,11 @@ def new_corpus(target: Path, manifest: Manifest, replace: bool) -> Iterator[Path
         raise CorpusError(f"{target} is there already: name another with --name, or replace it with --replace")
     if target.exists() and not (target / "corpus.json").is_file():
         raise CorpusError(f"{target} is not a corpus, so it is not replaced")
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole(target) as partial:
+        partial.mkdir()
         yield partial
         (partial / "corpus.json").write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
-        former = target.with_name(f".{target.name}.former")
-        if target.exists():
-            target.rename(former)
-        partial.rename(target)
-        shutil.rmtree(former, ignore_errors=True)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def snapshot_id(corpus: Path) -> str:

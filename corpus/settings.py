@@ -14,12 +14,12 @@ class WindowSettings(BaseModel, frozen=True, extra="forbid"):
 
     split: Literal["newest", "random"] = "newest"
     evaluation_share: float = Field(0.1, gt=0, lt=1)
-    threshold_share: float = Field(0.1, gt=0, lt=1)
+    tuning_share: float = Field(0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _leaves_training_rows(self) -> Self:
-        if self.evaluation_share + self.threshold_share >= 0.9:
-            raise ValueError("evaluation_share and threshold_share must leave at least a tenth for training")
+        if self.evaluation_share + self.tuning_share >= 0.9:
+            raise ValueError("evaluation_share and tuning_share must leave at least a tenth for training")
         return self
 
 

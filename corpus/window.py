@@ -9,10 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.model_selection import StratifiedGroupKFold
 
+from common.artifacts import EVALUATION, HELD_OUT, LABELLED, TRAIN, TUNING, UNLABELLED
 from corpus.contract import LABELS, TIMESTAMP, VIDEOS, CorpusError, media_source, publication_span, read_table
 from corpus.settings import WindowSettings
-
-LABELLED_SPLITS = ("train", "threshold", "evaluation")
 
 
 def window_start(end: datetime, months: int) -> datetime:
@@ -110,18 +109,18 @@ def assign_splits(catalogue: pd.DataFrame, settings: WindowSettings, seed: int) 
         order = np.random.default_rng(seed).permutation(np.sort(order))
     before = np.concatenate([[0], np.cumsum(sizes.loc[order].to_numpy())])[:-1] / max(labelled.sum(), 1)
     evaluation = 1 - settings.evaluation_share
-    threshold = evaluation - settings.threshold_share
-    sides = np.select([before >= evaluation, before >= threshold], ["evaluation", "threshold"], "train")
+    tuning = evaluation - settings.tuning_share
+    sides = np.select([before >= evaluation, before >= tuning], [EVALUATION, TUNING], TRAIN)
     side = dict(zip(order, sides, strict=True))
-    without_label = {"train": "unlabelled", "threshold": "held_out", "evaluation": "held_out"}
-    chosen = [side.get(group, "train") for group in groups]
+    without_label = {TRAIN: UNLABELLED, TUNING: HELD_OUT, EVALUATION: HELD_OUT}
+    chosen = [side.get(group, TRAIN) for group in groups]
     return np.array([s if known else without_label[s] for s, known in zip(chosen, labelled, strict=True)])
 
 
 def assign_folds(catalogue: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
     """Fold numbers (N,) of training rows, groups whole and classes balanced; -1 elsewhere."""
     fold = np.full(len(catalogue), -1)
-    train = np.flatnonzero(catalogue.split == "train")
+    train = np.flatnonzero(catalogue.split == TRAIN)
     if folds == 1:
         fold[train] = 0
         return fold
@@ -140,7 +139,7 @@ def require_every_class(catalogue: pd.DataFrame, task: str, classes: tuple[str, 
     if catalogue.label.isna().all():
         raise CorpusError(f"no video of the window has a label for the task {task} made before the window's end")
     counts = catalogue.groupby(["split", "label"]).size()
-    for split in LABELLED_SPLITS:
+    for split in LABELLED:
         absent = [label for label in classes if counts.get((split, label), 0) == 0]
         if absent:
             found = {label: int(counts.get((split, label), 0)) for label in classes}

@@ -6,8 +6,10 @@ from typing import Any
 from feast.base_feature_view import BaseFeatureView
 from feast.infra.passthrough_provider import PassthroughProvider
 
+from common.errors import UserError
 
-class PrivilegedViewOnline(ValueError):  # noqa: N818 - what is wrong with the view
+
+class PrivilegedViewOnline(UserError):  # noqa: N818 - what is wrong with the view
     """A privileged feature view was to be applied with an online store. The message names it and the way out."""
 
 

@@ -17,10 +17,11 @@ from feast import FeatureService, FeatureStore, RepoConfig
 from feast.errors import FeastObjectNotFoundException
 from feast.infra.offline_stores.offline_store import RetrievalJob
 
-from feature_repo.asof_job import AsofRetrievalJob
-from feature_repo.asof_join import literal
+from common.artifacts import FEATURES_FILE
+from common.files import locked, remove
+from common.sql import literal
+from feature_repo.asof.job import AsofRetrievalJob
 from feature_repo.entities import video
-from feature_repo.files import locked, remove
 from feature_repo.provider import refuse_online
 from feature_repo.services import TASK_VIEWS, feature_services
 from feature_repo.tables import FeatureError, require_rows, require_table
@@ -29,7 +30,6 @@ from feature_repo.views import feature_views
 REPOSITORY = Path(__file__).resolve().parent
 # The engines that can do the join, by the file that selects each.
 PROFILES = {"local": "feature_store.yaml", "spark": "feature_store.spark.yaml"}
-FEATURES = "_features.json"
 Tell = Callable[[str], None]
 
 
@@ -149,7 +149,7 @@ def retrieve_features(
         for projection in service.feature_view_projections
         for feature in projection.features
     }
-    (folder / FEATURES).write_text(json.dumps({"features": described}, indent=1))
+    (folder / FEATURES_FILE).write_text(json.dumps({"features": described}, indent=1))
     return len(described)
 
 

@@ -9,13 +9,17 @@ import pyarrow.parquet as pq
 from feast import FeatureView, Field
 from feast.types import Array
 
+from common.errors import UserError
+
 KEY = "video_id"
 GREATEST = float(np.finfo("float32").max)
 TIMES = ("event_timestamp", "created_timestamp")
 
 
-class FeatureError(ValueError):
-    """Features that cannot be retrieved. The message names the task, view or table and the way out."""
+class FeatureError(UserError, ValueError):
+    """Features that cannot be retrieved. The message names the task, view or table and the way out.
+
+    A ValueError too, which is what Feast's interface raises."""
 
 
 def require_table(corpus: Path, view: FeatureView) -> None:

@@ -125,7 +125,8 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     """What the student takes from the teacher.
 
     ``alpha`` is the one weight of methods that trust all samples alike. CPFD's ``mapping`` takes its constants
-    from here where they are given, and else from the teacher's losses by the rules in ``models/confidence.py``:
+    from here where they are given, and else from the teacher's losses by the rules in
+    ``models/distillation/mappings.py``:
     ``threshold``; ``slope`` and ``centre`` (negative_sigmoid, tanh); ``loss_min`` and ``loss_max``
     (exponential_decay). ``folds`` = 1 switches out-of-fold soft targets off.
     """
@@ -147,14 +148,14 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     repeats: int = Field(1, ge=1, le=10, description="teachers a fold, from other seeds; their mean is the soft target")
     teacher_epochs: int | None = Field(None, ge=1, description="default: as many as the student's")
     student_epochs: int | None = Field(None, ge=1, description="default: as many as the baseline's")
-    dense_dropout: float = Field(0.0, ge=0, lt=1, description="share of rows a teacher trains on without dense values")
+    dense_absence: float = Field(0.0, ge=0, lt=1, description="share of rows a teacher trains on without dense values")
     unlabelled: bool = Field(False, description="also learn from the soft targets of videos without a label (alpha 1)")
     weak_teacher: Literal["stop", "accept"] = Field("stop", description="when the teacher is worse than the baseline")
 
     @field_validator("method")
     @classmethod
     def _known_method(cls, name: str) -> str:
-        from models.distillation import METHODS  # the methods stand on these settings
+        from models.distillation.methods import METHODS  # the methods stand on these settings
 
         if name not in METHODS:
             raise ValueError(f"there is no method {name}: there are {', '.join(METHODS)}")
@@ -163,7 +164,7 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     @field_validator("mapping")
     @classmethod
     def _known_mapping(cls, name: str) -> str:
-        from models.confidence import MAPPINGS  # the mappings stand on these settings
+        from models.distillation.mappings import MAPPINGS  # the mappings stand on these settings
 
         if name not in MAPPINGS:
             raise ValueError(f"there is no mapping {name}: there are {', '.join(MAPPINGS)}")
@@ -178,7 +179,7 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-class StudentSettings(BaseModel, frozen=True, extra="forbid"):
+class Recipe(BaseModel, frozen=True, extra="forbid"):
     """Everything that trains: what a training component is given."""
 
     classes: tuple[str, ...] = Field(min_length=2)

@@ -1,36 +1,51 @@
 """A task: one business question over videos, in one YAML file, checked before anything runs."""
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any, Literal
 
 import yaml
-from pydantic import ValidationError, field_validator
+from pydantic import field_validator, model_validator
 
+from common.errors import UserError
+from common.settings_files import merged, read_settings
 from corpus.settings import ValidationSettings, WindowSettings
-from models.settings import StudentSettings
-from registry.verdict import GateSettings
+from models.settings import START_SIZES, Recipe
+from promotion.policy import GateSettings
 
 TASKS = Path(__file__).resolve().parent / "tasks"
+PROFILES = Path(__file__).resolve().parent / "profiles.yaml"
 
 
-class TaskError(ValueError):
+class TaskError(UserError):
     """A task that is not there or a task file that is wrong. The message names the file, line and key."""
 
 
-class Task(StudentSettings, frozen=True, extra="forbid"):
+class Task(Recipe, frozen=True, extra="forbid"):
     """One task file: everything that trains, and what is asked of which rows. Of two classes the second is positive.
 
-    ``corpus`` is a name below the workspace's corpora, or a path. Settings that a file leaves out have the
-    defaults of their room, which are sized for a cluster.
+    ``labels`` is the name that the corpus gives the task's labels, so that two recipes can share them; by default the
+    task's own. ``features`` are the dense tables of the corpus that the teacher may see. ``corpus`` is a name below the
+    workspace's corpora, or a path. ``profile`` chooses sizes and schedules (pipelines/profiles.yaml), over which goes
+    what the file says itself.
     """
 
     task: str
     description: str
+    labels: str
+    features: tuple[str, ...] = ()
     corpus: str = "simulated"
+    profile: Literal["tiny", "laptop", "base"] = "base"
     seed: int = 0
     window: WindowSettings = WindowSettings()
     validation: ValidationSettings = ValidationSettings()
     gate: GateSettings = GateSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_labels(cls, values: Any) -> Any:
+        return {"labels": values["task"], **values} if isinstance(values, dict) and "task" in values else values
 
     @field_validator("task")
     @classmethod
@@ -39,70 +54,56 @@ class Task(StudentSettings, frozen=True, extra="forbid"):
             raise ValueError("must be lower-case letters, digits and underscores, starting with a letter")
         return name
 
-    @field_validator("classes")
+    @field_validator("classes", "features")
     @classmethod
-    def _distinct(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(classes)) != len(classes):
+    def _distinct(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) != len(names):
             raise ValueError("must be distinct")
-        return classes
+        return names
 
     @property
-    def student(self) -> StudentSettings:
+    def recipe(self) -> Recipe:
         """What the training components are given."""
-        return StudentSettings(**{name: getattr(self, name) for name in StudentSettings.model_fields})
+        return Recipe(**{name: getattr(self, name) for name in Recipe.model_fields})
 
 
-def task_names(folder: Path = TASKS) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+def task_files(folder: Path | None = None) -> dict[str, Path]:
+    """Task files by name: those of ``folder``, which go before the built-in ones."""
+    folders = [TASKS, *([folder] if folder is not None else [])]
+    found = {path.stem: path for each in folders for path in each.glob("*.yaml")}
+    return dict(sorted(found.items()))
 
 
-def load_task(name: str, folder: Path = TASKS) -> Task:
-    """Read ``folder``/NAME.yaml.
+def load_task(name: str, folder: Path | None = None) -> Task:
+    """A task by its name, looked up in ``folder`` and then among the built-in ones, or by the path of its file.
 
     Raises:
         TaskError: unknown task, or a file that is not YAML, repeats a key, or has a wrong key or value;
             the message names the line.
     """
-    path = folder / f"{name}.yaml"
-    if name not in task_names(folder):
-        raise TaskError(f"there is no task {name}: there are {', '.join(task_names(folder))}")
-    try:
-        root, values = yaml.compose(path.read_text(), Loader=yaml.SafeLoader), yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, ValueError) as error:
-        raise TaskError(f"{path.name} is not YAML: {error}") from error
-    if not isinstance(root, yaml.MappingNode):
-        raise TaskError(f"{path.name} must map keys to values")
-    _refuse_repeated_keys(root, path.name)
-    try:
-        task = Task.model_validate(values)
-    except ValidationError as error:
-        raise TaskError("; ".join(_located(each, root, path.name) for each in error.errors())) from error
-    if task.task != name:
+    files = task_files(folder)
+    path = Path(name).expanduser() if "/" in name or name.endswith((".yaml", ".yml")) else files.get(name)
+    if path is None:
+        raise TaskError(f"there is no task {name}: there are {', '.join(files)}; a task file is named by its path")
+    if not path.is_file():
+        raise TaskError(f"there is no task file at {path}")
+    task = read_settings(path, Task, TaskError, _with_profile)
+    if task.task != path.stem:
         raise TaskError(f"{path.name} is named after another task than the one it describes, {task.task}")
     return task
 
 
-def _refuse_repeated_keys(node: yaml.Node, name: str) -> None:
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, value in node.value:
-        if key.value in seen:
-            raise TaskError(f"{name}, line {key.start_mark.line + 1}: {key.value} is given twice")
-        seen.add(key.value)
-        _refuse_repeated_keys(value, name)
+def _with_profile(values: dict[str, Any]) -> dict[str, Any]:
+    """The values over those of their profile. Sizes that a start brings are not taken from a profile."""
+    profile = _profiles().get(str(values.get("profile")), {})
+    network = values.get("network")
+    if isinstance(network, dict) and network.get("start") is not None:
+        kept = {key: value for key, value in profile.get("network", {}).items() if key not in START_SIZES}
+        kept.pop("window_size", None)
+        profile = {**profile, "network": kept}
+    return merged(profile, values)
 
 
-def _located(error: object, root: yaml.Node, name: str) -> str:
-    """A pydantic error as ``file, line n: key: what``, by following its location through the YAML."""
-    assert isinstance(error, dict)  # noqa: S101 - narrows pydantic's ErrorDetails
-    node, line = root, root.start_mark.line
-    for part in error["loc"]:
-        children = node.value if isinstance(node, yaml.MappingNode) else []
-        found = next(((key, value) for key, value in children if key.value == part), None)
-        if found is None:
-            break
-        line, node = found[0].start_mark.line, found[1]
-    key = ".".join(str(part) for part in error["loc"])
-    message = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]
-    return f"{name}, line {line + 1}: {key}: {message}"
+@cache
+def _profiles() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(PROFILES.read_text())

@@ -1,6 +1,5 @@
 """The TorchServe archive of a student: weights, JSON and a handler of two lines, with a digest beside it."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -9,10 +8,12 @@ from pathlib import Path
 
 import yaml
 
-from models.metrics import Threshold
+from common.artifacts import WEIGHTS
+from common.digests import file_digest
+from common.errors import UserError
+from models.evaluation.metrics import Threshold
 
 STUDENT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
-WEIGHTS = "model.safetensors"
 # TorchServe runs a file out of the archive, which must define one class; this one adds nothing to the installed one.
 HANDLER = """from serving.handler import StudentHandler
 
@@ -22,7 +23,7 @@ class Handler(StudentHandler):
 """
 
 
-class ArchiveError(RuntimeError):
+class ArchiveError(UserError):
     """An archive that cannot be built or trusted. The message names it."""
 
 
@@ -48,7 +49,7 @@ def build_archive(student: Path, task: str, version: str, threshold: Threshold, 
             raise ArchiveError(f"the archive of {task} cannot be built: {(done.stderr or done.stdout).strip()[-400:]}")
         archive = folder / built.name
         archive.write_bytes(built.read_bytes())
-    (folder / f"{archive.name}.sha256").write_text(digest(archive) + "\n")
+    (folder / f"{archive.name}.sha256").write_text(file_digest(archive) + "\n")
     return archive
 
 
@@ -65,14 +66,9 @@ def worker_settings() -> dict[str, object]:
     }
 
 
-def digest(archive: Path) -> str:
-    with archive.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def require_digest(archive: Path, expected: str) -> None:
     """Raise ArchiveError unless the archive is, byte for byte, the one that was proven."""
-    if digest(archive) != expected:
+    if file_digest(archive) != expected:
         raise ArchiveError(
             f"{archive.name} is not the archive that was registered (its digest differs): "
             "it was changed after its parity check and is not served"

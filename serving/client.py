@@ -6,10 +6,11 @@ from typing import Any
 
 import requests
 
+from common.errors import UserError
 from serving.server import Server, ServingError
 
 
-class RequestRefused(ValueError):  # noqa: N818 - what happened to the request
+class RequestRefused(UserError):  # noqa: N818 - what happened to the request
     """The server refused the request; the message is its reason."""
 
 

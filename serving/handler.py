@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from common.errors import UserError
 from models.settings import MODALITIES
 from serving.predictor import MediaError, Predictor, RawInput, read_serving_settings
 
@@ -24,7 +25,7 @@ LONGEST_TEXT = 200_000
 log = logging.getLogger(__name__)
 
 
-class RequestError(ValueError):
+class RequestError(UserError):
     """A request that cannot be answered, in a sentence for the caller."""
 
 

@@ -8,6 +8,7 @@ import fsspec
 import numpy as np
 import pandas as pd
 
+from common.errors import UserError
 from serving.archive import require_digest
 from serving.client import classify
 from serving.server import ServerSettings, running
@@ -16,7 +17,7 @@ TOLERANCE = 1e-4
 MOST_VIDEOS = 32
 
 
-class ParityError(RuntimeError):
+class ParityError(UserError):
     """The served student does not answer what was evaluated."""
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from models.clips import MediaError, decode_clip
-from models.metrics import Threshold, decide
+from models.data.clips import MediaError, decode_clip
+from models.data.text import encode
+from models.evaluation.metrics import Threshold, decide
+from models.networks.xvlm import XVLMForClassification
 from models.settings import ClipSettings, TextSettings
-from models.text import encode
-from models.xvlm import XVLMForClassification
 
 __all__ = ["Answer", "MediaError", "Predictor", "RawInput"]
 

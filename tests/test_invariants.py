@@ -13,14 +13,15 @@ from source_code import outside_sources, python_files
 
 from feature_repo.services import TASK_VIEWS
 from feature_repo.views import feature_views
-from models import recipes, scoring
-from models.dataset import dense_matrix
-from models.evaluation import evaluate
-from models.soft_targets import SoftTargets
-from models.training import predict_logits
-from pipelines.cluster import compile_task
-from pipelines.task import load_task, task_names
-from registry.tracking import SIGNATURE
+from models.data.dataset import dense_matrix
+from models.distillation.soft_targets import SoftTargets
+from models.evaluation import scoring
+from models.evaluation.judging import evaluate
+from models.training import recipes
+from models.training.loop import predict_logits
+from pipelines.graphs.compile import compile_task
+from pipelines.task import load_task, task_files
+from promotion.registry import SIGNATURE
 from serving.archive import build_archive
 from serving.predictor import Predictor
 
@@ -44,7 +45,7 @@ def artifact_edges(spec: dict, dag: dict, prefix: str = "") -> set[tuple[str, st
 # 1. Privileged stays privileged.
 
 
-@pytest.mark.parametrize("name", task_names())
+@pytest.mark.parametrize("name", list(task_files()))
 def test_1_no_path_leads_from_the_privileged_artifact_to_the_student_registry_or_archive(name, tmp_path):
     spec = next(yaml.safe_load_all(compile_task(load_task(name), tmp_path / "p.yaml").read_text()))
     edges = artifact_edges(spec, spec["root"]["dag"])
@@ -58,11 +59,11 @@ def test_1_no_path_leads_from_the_privileged_artifact_to_the_student_registry_or
     assert {key for maker, key, _ in edges if maker == "score-teacher"} == {"soft_targets", "teacher_scores"}
 
 
-def test_1_views_are_offline_and_nothing_that_is_served_names_a_feature(run_data, student_settings, tmp_path):
+def test_1_views_are_offline_and_nothing_that_is_served_names_a_feature(run_data, recipe, tmp_path):
     assert all(view.online is False for view in feature_views("x").values())
     assert len(PRIVILEGED_NAMES) > 20
     assert {column.name for column in SIGNATURE.inputs} == {"video", "title", "overlay_text"}
-    model = recipes.new_student(run_data, student_settings, 0)
+    model = recipes.new_student(run_data, recipe, 0)
     recipes.save_network(model, run_data.tokenizer, [], tmp_path / "student")
     archive = zipfile.ZipFile(build_archive(tmp_path / "student", "low_quality", "1", 0.5, tmp_path / "archive"))
     settings = [name for name in archive.namelist() if not name.endswith((".safetensors", "tokenizer.json"))]
@@ -72,8 +73,8 @@ def test_1_views_are_offline_and_nothing_that_is_served_names_a_feature(run_data
         assert not [feature for feature in PRIVILEGED_NAMES if f'"{feature}"' in text], name
 
 
-def test_1_soft_targets_hold_no_dense_column(artifacts, run_data, student_settings, teachers):
-    targets, judged = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
+def test_1_soft_targets_hold_no_dense_column(artifacts, run_data, recipe, teachers):
+    targets, judged = scoring.score_teachers(teachers, run_data, artifacts / "privileged", recipe)
     assert set(targets.table().column_names) == {"video_id", "logits", "loss", "label", "fold"}
     assert set(judged.column_names) == {"video_id", "logits"}
 
@@ -105,7 +106,7 @@ def trained_on() -> list[set[str]]:
 
 
 @pytest.fixture(scope="module")
-def teachers(artifacts, run_data, student_settings, trained_on):
+def teachers(artifacts, run_data, recipe, trained_on):
     """The fold teachers, and the videos that each was really trained on."""
     real = recipes.fit
 
@@ -115,16 +116,16 @@ def teachers(artifacts, run_data, student_settings, trained_on):
 
     recipes.fit = spy
     try:
-        pairs = recipes.train_teachers(run_data, artifacts / "privileged", student_settings, 0)
+        pairs = recipes.train_teachers(run_data, artifacts / "privileged", recipe, 0)
         return [teacher for teacher, _ in pairs.values()]
     finally:
         recipes.fit = real
 
 
 def test_3_a_soft_target_comes_from_a_teacher_that_did_not_train_on_the_video(
-    artifacts, run_data, student_settings, teachers, trained_on
+    artifacts, run_data, recipe, teachers, trained_on
 ):
-    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", recipe)
     dense, _ = dense_matrix(artifacts / "privileged", run_data.videos.video_ids)
     videos = run_data.videos.with_extras(dense=torch.from_numpy(dense))
     row_of = {video_id: row for row, video_id in enumerate(videos.video_ids)}
@@ -150,23 +151,21 @@ def test_4_thresholds_come_from_other_rows_than_those_that_judge(rng):
     flipped = np.where(judging, 1 - labels, labels)
     after = evaluate(scores, flipped, judging, ("no", "yes"), 0)
     assert {n: m.threshold for n, m in before.models.items()} == {n: m.threshold for n, m in after.models.items()}
-    assert before.models["student"].f1 != after.models["student"].f1
+    assert before.models["student"].judged != after.models["student"].judged
     other_rows = evaluate(scores, np.where(judging, labels, 1 - labels), judging, ("no", "yes"), 0)
     assert other_rows.models["student"].threshold != before.models["student"].threshold
 
 
-def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, student_settings, teachers, tmp_path):
-    _, scores = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
+def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, recipe, teachers, tmp_path):
+    _, scores = scoring.score_teachers(teachers, run_data, artifacts / "privileged", recipe)
     shuffled = scores.take(list(reversed(range(len(scores)))))
     pq.write_table(shuffled, tmp_path / "teacher_scores.parquet")
     for name in ("baseline", "student"):
-        recipes.save_network(
-            recipes.new_student(run_data, student_settings, 0), run_data.tokenizer, [], tmp_path / name
-        )
+        recipes.save_network(recipes.new_student(run_data, recipe, 0), run_data.tokenizer, [], tmp_path / name)
     networks = {name: tmp_path / name for name in ("baseline", "student")}
     judged = scoring.score_judging_rows(
         artifacts / "catalogue.parquet", artifacts / "clips.arrow", networks, tmp_path / "teacher_scores.parquet",
-        student_settings,
+        recipe,
     )  # fmt: skip
     assert {len(values) for values in judged.probabilities.values()} == {len(judged.video_ids)}
     by_id = dict(zip(scores["video_id"].to_pylist(), scores["logits"].to_pylist(), strict=True))
@@ -177,8 +176,8 @@ def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, student_s
 # 5. Pre-processing travels with the weights. (That the *served* student does too is in the end-to-end test.)
 
 
-def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data, student_settings, catalogue, tmp_path):
-    model = recipes.new_student(run_data, student_settings, 7)
+def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data, recipe, catalogue, tmp_path):
+    model = recipes.new_student(run_data, recipe, 7)
     for weight in model.parameters():  # start weights are too small for frames to change a score
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.3)
@@ -229,13 +228,13 @@ def test_6_the_check_leaves_durations_and_seeded_chance_alone():
 
 
 def test_6_no_room_below_the_command_line_asks_for_the_time_or_the_environment():
-    rooms = ("models", "corpus", "feature_repo", "serving", "registry", "components")
+    rooms = ("common", "models", "corpus", "feature_repo", "serving", "promotion", "reports", "components")
     asked = {
         (path.name, name) for path in python_files(*rooms, least=90) for _, name in outside_sources(path.read_text())
     }
     # A server's process inherits its caller's environment; MLflow is told to send no telemetry before it is imported.
     assert {(file, name.removesuffix(".setdefault")) for file, name in asked} == {
-        ("server.py", "os.environ"), ("server.py", "os.environ.get"), ("tracking.py", "os.environ")
+        ("server.py", "os.environ"), ("server.py", "os.environ.get"), ("registry.py", "os.environ")
     }  # fmt: skip
 
 
@@ -244,7 +243,7 @@ def test_6_no_room_below_the_command_line_asks_for_the_time_or_the_environment()
 
 def test_7_nothing_is_loaded_or_saved_by_a_way_that_runs_code():
     forbidden = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-    rooms = ("models", "corpus", "feature_repo", "serving", "registry", "components", "pipelines")
+    rooms = ("common", "models", "corpus", "feature_repo", "serving", "promotion", "reports", "components", "pipelines")
     files = python_files(*rooms, least=110)
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -271,11 +270,11 @@ def test_7_nothing_is_loaded_or_saved_by_a_way_that_runs_code():
 
 
 def test_7_every_service_of_the_house_belongs_to_a_task():
-    assert set(TASK_VIEWS) - {"leak_canary"} == set(task_names())
+    assert set(TASK_VIEWS) - {"leak_canary"} == set(task_files())
 
 
-def test_the_soft_targets_of_a_run_read_back_as_they_were(artifacts, run_data, student_settings, teachers, tmp_path):
-    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", student_settings)
+def test_the_soft_targets_of_a_run_read_back_as_they_were(artifacts, run_data, recipe, teachers, tmp_path):
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", recipe)
     pq.write_table(targets.table(), tmp_path / "soft.parquet")
     again = SoftTargets.read(tmp_path / "soft.parquet")
     assert again.video_ids == targets.video_ids

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 
 from components.score_teacher import score_teacher
 from feature_repo.services import TASK_VIEWS
-from models.dataset import dense_matrix, feature_views
-from models.recipes import new_teacher, teacher_names
+from models.data.dataset import dense_matrix, feature_views
+from models.training.recipes import new_teacher, teacher_names
 
 
-def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_data, student_settings, tmp_path):
+def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_data, recipe, tmp_path):
     privileged = artifacts / "privileged"
     _, names = dense_matrix(privileged, [])
-    for name in teacher_names(student_settings.distillation):
-        new_teacher(run_data, student_settings, names, "raw and dense", 0).save_pretrained(tmp_path / "teacher" / name)
+    for name in teacher_names(recipe.distillation):
+        new_teacher(run_data, recipe, names, "raw and dense", 0).save_pretrained(tmp_path / "teacher" / name)
     inputs = {
         "catalogue": artifacts / "catalogue.parquet",
         "clips": artifacts / "clips.arrow",
@@ -22,9 +22,9 @@ def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_
     }
     outputs = {name: tmp_path / name for name in ("soft_targets", "teacher_scores", "importance")}
     given = {name: SimpleNamespace(path=str(path)) for name, path in (inputs | outputs).items()}
-    score_teacher.python_func(**given, student=student_settings.model_dump_json(), seed=0)
+    score_teacher.python_func(**given, recipe=recipe.model_dump_json(), seed=0)
     told = json.loads(outputs["importance"].read_text())
-    assert told["rows"] == (run_data.frame.split == "threshold").sum()
+    assert told["rows"] == (run_data.frame.split == "tuning").sum()
     assert [each["feature"] for each in told["features"]] == list(feature_views(privileged))
     assert {each["view"] for each in told["features"]} == {each["view"] for each in told["views"]}
     assert {each["view"] for each in told["views"]} == set(TASK_VIEWS["low_quality"])

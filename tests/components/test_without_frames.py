@@ -11,7 +11,7 @@ from components.decode_clips import decode_clips
 from components.validate_data import validate_data
 from corpus.contract import CorpusError
 from corpus.window import select_window
-from models.clips import ClipStore
+from models.data.clips import ClipStore
 
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 NO_FRAMES = ["title", "overlay_text"]
@@ -53,10 +53,10 @@ def test_a_task_with_frames_stops_over_a_corpus_without_media(catalogue, task, t
 
 
 def test_nothing_is_decoded_and_both_artifacts_are_there(catalogue, task, tmp_path):
-    student = task.student.model_copy(update={"modalities": tuple(NO_FRAMES)})
+    student = task.recipe.model_copy(update={"modalities": tuple(NO_FRAMES)})
     clips, aside = output(tmp_path, "clips.arrow"), output(tmp_path, "undecodable.parquet")
     decode_clips.python_func(
-        catalogue=catalogue, student=student.model_dump_json(), validation=task.validation.model_dump_json(),
+        catalogue=catalogue, recipe=student.model_dump_json(), validation=task.validation.model_dump_json(),
         clips=clips, set_aside=aside,
     )  # fmt: skip
     assert ClipStore(Path(clips.path)).video_ids == []

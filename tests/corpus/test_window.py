@@ -21,7 +21,7 @@ from corpus.window import (
 
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
-SETTINGS = WindowSettings(evaluation_share=0.25, threshold_share=0.2)
+SETTINGS = WindowSettings(evaluation_share=0.25, tuning_share=0.2)
 
 
 def test_months_are_calendar_months():
@@ -70,7 +70,7 @@ def test_a_group_stays_on_one_side_and_in_one_fold(split):
     assert (grouped.groupby("group_id").split.nunique() == 1).all()
     rows.loc[rows.index % 3 == 0, "label"] = None
     rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
-    judging = set(rows.group_id[rows.split.isin(["threshold", "evaluation"])].dropna())
+    judging = set(rows.group_id[rows.split.isin(["tuning", "evaluation"])].dropna())
     learning = set(rows.group_id[rows.split.isin(["train", "unlabelled"])].dropna())
     assert judging
     assert not judging & learning
@@ -89,7 +89,7 @@ def test_a_group_stays_on_one_side_and_in_one_fold(split):
 def test_newest_puts_the_newest_on_the_evaluation_side():
     rows = rows_of([None] * 100)
     splits = assign_splits(rows, SETTINGS, seed=0)
-    assert list(splits) == ["train"] * 55 + ["threshold"] * 20 + ["evaluation"] * 25
+    assert list(splits) == ["train"] * 55 + ["tuning"] * 20 + ["evaluation"] * 25
 
 
 def test_the_seed_alone_decides_a_random_split():

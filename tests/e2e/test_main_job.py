@@ -15,13 +15,14 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
+from common.source import code_version
 from corpus.contract import snapshot_id
-from pipelines.local import RunFailed, RunResult, run_locally, window_arguments
-from pipelines.retrain import retrain_pipeline
-from pipelines.runs import Outcome, find_outcome
-from pipelines.workspace import Workspace, code_version
-from registry.tracking import by_alias, prepare
-from registry.verdict import GateSettings
+from pipelines.graphs.retrain import retrain_pipeline
+from pipelines.local.runner import RunFailed, RunResult, run_locally, window_arguments
+from pipelines.local.runs import Outcome, find_outcome
+from pipelines.local.workspace import Workspace
+from promotion.policy import GateSettings
+from promotion.registry import by_alias, prepare
 from serving.client import RequestRefused, classify, renew_token
 from serving.server import Server
 

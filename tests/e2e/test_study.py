@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.plan import full_study
-from pipelines.console import ablate_task
+from models.studies.variants import full_study
+from pipelines.cli.console import ablate_task
+from pipelines.local.workspace import Workspace
 from pipelines.task import Task
-from pipelines.workspace import Workspace
 
 pytestmark = pytest.mark.end_to_end
 
@@ -31,7 +31,7 @@ def test_every_student_of_the_plan_is_measured_at_every_share(studied):
     task, folder = studied
     (path,) = folder.glob("**/compare-variants/measures")
     measures = pd.read_parquet(path)
-    planned = {each.name for each in full_study(task.student)}
+    planned = {each.name for each in full_study(task.recipe)}
     full = set(measures[measures.share == 1].model)
     assert planned | {"teacher", "vanilla KD", "generalised distillation", "baseline, as many steps"} == full
     for share in (0.5, 0.25, 0.125):
@@ -48,7 +48,7 @@ def test_the_page_is_there_and_needs_nothing_from_elsewhere(studied):
 
 def test_the_command_refuses_an_unknown_task(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "ablate", "nothing", "--workspace", str(tmp_path)],
+        [sys.executable, "-m", "pipelines.cli.main", "ablate", "nothing", "--workspace", str(tmp_path)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

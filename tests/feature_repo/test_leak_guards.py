@@ -22,9 +22,9 @@ import feature_repo
 from feature_repo import provider
 from feature_repo.provider import PrivilegedViewOnline
 from feature_repo.retrieval import open_store, retrieve_features
-from feature_repo.times import view_times
+from feature_repo.timing import view_times
 from feature_repo.views import feature_views
-from registry.features import features_page
+from reports.features import features_page
 
 END = datetime(2026, 7, 1, tzinfo=UTC)
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import feature_repo
-from corpus.feature_statistics import feature_statistics
+from common.errors import BusyError
+from corpus.validation.statistics import feature_statistics
 from feature_repo.retrieval import kept_folder, open_store, retrieve_features
 from feature_repo.services import TASK_VIEWS
 from feature_repo.tables import FeatureError, require_table
@@ -195,7 +196,7 @@ def test_what_a_stopped_run_retrieved_is_kept_and_one_run_at_a_time_retrieves_it
         stopped_run()
     with kept_folder(*arguments) as folder:
         assert (folder / "half").exists()
-        with pytest.raises(FeatureError, match="another run retrieves"), kept_folder(*arguments):
+        with pytest.raises(BusyError, match="another run retrieves"), kept_folder(*arguments):
             pass
     assert (tmp_path / "out" / "half").exists()
     assert not folder.exists()

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.feature_statistics import feature_statistics
+from corpus.validation.statistics import feature_statistics
 from feature_repo import retrieval
 from feature_repo.provider import PrivilegedViewOnline
 from feature_repo.retrieval import open_store, retrieve_features

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Array, Float32
 
-ASOF = {"type": "feature_repo.asof_store.AsofOfflineStore"}
+ASOF = {"type": "feature_repo.asof.store.AsofOfflineStore"}
 VIDEO = Entity(name="video", join_keys=["video_id"], value_type=ValueType.STRING)
 CREATOR = Entity(name="creator", join_keys=["creator_id"], value_type=ValueType.INT64)
 FIELDS = {"count": Field(name="count", dtype=Float32), "vector": Field(name="vector", dtype=Array(Float32))}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.task import TASKS, TaskError, load_task, task_names
+from pipelines.task import TASKS, Task, TaskError, load_task, task_files
 
 GOOD = """task: mine
 description: A task
@@ -13,8 +13,8 @@ training:
 
 
 def test_every_task_of_the_house_loads():
-    assert {"fight", "harmful_content", "low_quality", "topic"} <= set(task_names())
-    for name in task_names():
+    assert {"fight", "harmful_content", "low_quality", "topic"} <= set(task_files())
+    for name in task_files():
         assert load_task(name).task == name
     assert TASKS.is_dir()
 
@@ -35,11 +35,13 @@ def test_every_task_of_the_house_loads():
         (GOOD.replace("description: A task\n", ""), r"description: Field required"),
         (GOOD.replace("task: mine", "task: other"), r"named after another task"),
         (GOOD.replace("task: mine", "task: ../mine"), r"line 1: task: .*lower-case"),
+        (GOOD + "profile: huge\n", r"line 6: profile: Input should be 'tiny', 'laptop' or 'base'"),
+        (GOOD + "features: [reports, reports]\n", r"line 6: features: .*distinct"),
         (GOOD.replace("epochs: 3", "epochs: [3"), r"mine.yaml is not YAML"),
         ("- a list\n", "must map keys to values"),
         (GOOD + "distillation:\n  alpha_min: 0.9\n  alpha_max: 0.1\n", "alpha_min must not be above alpha_max"),
         (
-            GOOD + "window:\n  evaluation_share: 0.8\n  threshold_share: 0.2\n",
+            GOOD + "window:\n  evaluation_share: 0.8\n  tuning_share: 0.2\n",
             "line 6: window: .*leave at least a tenth",
         ),
         (
@@ -55,7 +57,7 @@ def test_a_mistake_is_told_with_file_line_and_key(tmp_path, text, sentence):
 
 
 def test_an_unknown_task_is_told_with_those_there_are():
-    with pytest.raises(TaskError, match="there is no task nobody: there are fight, "):
+    with pytest.raises(TaskError, match="there is no task nobody: there are fight, .*named by its path"):
         load_task("nobody")
 
 
@@ -65,3 +67,40 @@ def test_frames_too_small_for_the_windows_are_told(tmp_path):
     )
     with pytest.raises(TaskError, match="leave 0 x 0 patches to the last of 4 stages"):
         load_task("small", tmp_path)
+
+
+def test_a_task_file_is_run_by_its_path_and_goes_before_a_built_in_one_of_its_name(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    (tmp_path / "topic.yaml").write_text(GOOD.replace("task: mine", "task: topic"))
+    assert load_task(str(tmp_path / "mine.yaml")) == load_task("mine", tmp_path)
+    assert load_task("topic", tmp_path).classes == ("good", "bad")
+    assert len(load_task("topic").classes) == 5
+    with pytest.raises(TaskError, match=r"there is no task file at .*other.yaml"):
+        load_task(str(tmp_path / "other.yaml"))
+
+
+def test_labels_are_the_tasks_own_unless_it_names_others(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    assert load_task("mine", tmp_path).labels == "mine"
+    (tmp_path / "mine.yaml").write_text(GOOD + "labels: topic\n")
+    assert load_task("mine", tmp_path).labels == "topic"
+
+
+def test_a_profile_gives_sizes_and_the_file_goes_over_them(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD + "profile: laptop\nclips: {frames: 3}\n")
+    task = load_task("mine", tmp_path)
+    assert (task.clips.frames, task.clips.image_size, task.network.text_width) == (3, 64, 64)
+    assert (task.training.epochs, task.training.batch_size) == (3, 32)
+    again = Task.model_validate(task.model_dump(mode="json"))
+    assert again == task
+
+
+def test_sizes_that_a_start_brings_are_not_taken_from_a_profile(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD + "profile: laptop\nnetwork: {start: somewhere}\n")
+    assert load_task("mine", tmp_path).network.start == "somewhere"
+
+
+@pytest.mark.parametrize("profile", ["tiny", "laptop", "base"])
+def test_every_profile_is_whole(tmp_path, profile):
+    (tmp_path / "mine.yaml").write_text(GOOD + f"profile: {profile}\n")
+    assert load_task("mine", tmp_path).profile == profile

@@ -1,0 +1,55 @@
+"""Files and folders that are there whole or not at all, and places that one writer holds."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from common.errors import BusyError
+
+
+@contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to, which takes the place of ``target`` if nothing goes wrong.
+
+    If something does, what was written is removed, and ``target`` is as it was. One writer at a time: hold the folder
+    with ``locked`` where there may be several.
+    """
+    partial, former = (target.with_name(f".{word}-{target.name}") for word in ("partial", "former"))
+    remove(partial)
+    try:
+        yield partial
+        if partial.is_dir() and target.is_dir():  # a folder can only be renamed to a free name
+            remove(former)
+            target.rename(former)
+        partial.rename(target)
+        remove(former)
+    finally:
+        remove(partial)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(place: Path, busy: str = "") -> Iterator[None]:
+    """Hold a folder, or a lock file that is made for it, alone, until the block or the process ends.
+
+    Waits for another holder, unless ``busy`` says what a BusyError then reports.
+    """
+    handle = os.open(place, os.O_RDONLY if place.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError as error:
+            raise BusyError(busy) from error
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,40 @@
+"""How components tell of their progress and results while they run."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, roc_curve
+
+from models.evaluation.judging import Evaluation
+from models.evaluation.metrics import decide
+from models.evaluation.scoring import Judged
+
+
+def counter(what: str, total: int) -> Callable[[int], None]:
+    """A callback that prints ``what`` n of total, at most once a second."""
+    last = time.monotonic()
+
+    def tell(done: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > 1:
+            print(f"{what} {done} of {total}", flush=True)
+            last = time.monotonic()
+
+    return tell
+
+
+def log_classification(output: Any, judged: Judged, result: Evaluation) -> None:
+    """The student's confusion matrix and, if binary, its ROC curve, for the pipeline's own page."""
+    rows, labels = judged.evaluation, judged.labels[judged.evaluation]
+    probabilities = judged.probabilities["student"][rows]
+    decided = decide(probabilities, result.models["student"].threshold)
+    matrix = confusion_matrix(labels, decided, labels=range(len(result.classes)))
+    output.log_confusion_matrix(list(result.classes), matrix.tolist())
+    if len(result.classes) == 2:
+        false_positive, true_positive, thresholds = roc_curve(labels == 1, probabilities[:, 1])
+        finite = np.isfinite(thresholds)  # the curve's first point has no threshold
+        output.log_roc_curve(
+            false_positive[finite].tolist(), true_positive[finite].tolist(), thresholds[finite].tolist()
+        )

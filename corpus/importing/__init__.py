@@ -1,0 +1,1 @@
+"""Your own tables and media as a corpus."""

@@ -1,0 +1,1 @@
+"""Simulated corpora, whose labels and features follow from known causes."""

@@ -1,0 +1,1 @@
+"""What is expected of a run's data: the raw window, and the privileged features."""

@@ -1,0 +1,1 @@
+"""Feast's offline store over Parquet files whose point-in-time join is DuckDB's as-of join."""

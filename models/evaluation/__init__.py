@@ -1,0 +1,1 @@
+"""What networks are worth: scores, metrics, what the judging rows say."""

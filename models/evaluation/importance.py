@@ -1,0 +1,205 @@
+"""What each privileged feature is worth to the teacher: permutation importance on rows that it did not train on.
+
+Breiman 2001, "Random Forests", section 10; Fisher, Rudin and Dominici 2019, "All Models are Wrong, but Many are
+Useful", which also shuffles groups of features. What another feature also tells costs little alone: views are
+shuffled as a whole for that. Raw input stays as it is, so a teacher's raw branch runs once. All features get the same
+shuffles of the same rows, so that they compare; a missing value is shuffled like any other.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from models.data.dataset import Videos, dense_matrix, feature_columns
+from models.distillation.losses import label_loss
+from models.evaluation.metrics import roc_auc
+from models.evaluation.scoring import combine_teachers
+from models.networks.dfxvlm import DFXVLMForClassification
+from models.settings import Recipe
+from models.training.devices import device
+from models.training.loop import predict_logits
+from models.training.recipes import RunData, Teacher
+
+REPEATS = 5
+MOST_ROWS = 5_000
+
+
+class Cost(BaseModel, frozen=True, extra="forbid"):
+    """ROC-AUC lost and log loss (nats a row) gained by a shuffle: mean and standard deviation over shuffles."""
+
+    roc_auc_drop: float
+    roc_auc_drop_deviation: float
+    log_loss_rise: float
+    log_loss_rise_deviation: float
+
+
+class FeatureCost(Cost):
+    """The cost of one feature, whose columns are shuffled together if it is a vector; "" if its view is not known."""
+
+    feature: str
+    view: str
+
+
+class ViewCost(Cost):
+    """The cost of all features of a view, shuffled together."""
+
+    view: str
+
+
+class Importance(BaseModel, frozen=True, extra="forbid"):
+    """What shuffles cost a teacher whose ``roc_auc`` (macro) and ``log_loss`` on the same ``rows`` are given.
+
+    Without rows and features if the teacher sees raw input alone, or if a class has no row to judge by.
+    """
+
+    rows: int = 0
+    repeats: int
+    roc_auc: float | None = None
+    log_loss: float | None = None
+    features: list[FeatureCost] = []
+    views: list[ViewCost] = []
+
+    @property
+    def sentence(self) -> str:
+        if not self.features:
+            return "there is no importance of privileged features to tell"
+        first = max(self.features, key=lambda each: each.roc_auc_drop)
+        return (
+            f"on {self.rows} tuning rows the teacher's ROC-AUC is {self.roc_auc:.4f}; of {len(self.features)} "
+            f"features it leans most on {first.feature}: {first.roc_auc_drop:.4f} less when that is shuffled"
+        )
+
+
+def feature_importance(
+    teachers: list[Teacher],
+    data: RunData,
+    features: Path,
+    settings: Recipe,
+    seed: int,
+    views: Mapping[str, str],
+    repeats: int = REPEATS,
+    most_rows: int = MOST_ROWS,
+) -> Importance:
+    """What it costs the teachers, taken together, when a feature's or a view's values are shuffled among rows.
+
+    Judged on the tuning rows: no teacher trained on them (at most ``training.patience`` chose its epoch by them),
+    and the evaluation rows stay untouched, so that nobody chooses features by the rows that judge the student.
+
+    Args:
+        teachers: fold by fold, ``distillation.repeats`` each.
+        features: the privileged artifact.
+        views: the view of each feature by its name; a feature without one, or with "", is in no group.
+        most_rows: a larger split is sampled.
+    """
+    rng = np.random.default_rng(seed)
+    videos = data.rows("tuning")
+    videos = videos.select(_sample(videos.labels.numpy(), most_rows, rng))
+    dense_teachers = [teacher for teacher in teachers if isinstance(teacher, DFXVLMForClassification)]
+    if not dense_teachers or set(videos.labels.tolist()) != set(range(len(settings.classes))):
+        return Importance(repeats=repeats)
+    dense, names = dense_matrix(features, videos.video_ids)
+    orders = [rng.permutation(len(videos)) for _ in range(repeats)]
+    panel = _Panel(dense_teachers, videos, dense, orders, settings)
+    found = panel.importance(feature_columns(names), views)
+    panel.release()
+    return found
+
+
+def _by_view(columns: Mapping[str, list[int]], views: Mapping[str, str]) -> dict[str, list[int]]:
+    """The columns of all features of a view, by the view."""
+    groups: dict[str, list[int]] = {}
+    for name, own in columns.items():
+        if views.get(name):
+            groups.setdefault(views[name], []).extend(own)
+    return groups
+
+
+def _sample(labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """At most ``most`` of the labelled rows, in their order; a class that has rows keeps one of them."""
+    order = rng.permutation(np.flatnonzero(labels >= 0))
+    first = np.unique(labels[order], return_index=True)[1]
+    return np.sort(np.concatenate([order[first], np.delete(order, first)])[:most])
+
+
+class _RawBranch(nn.Module):
+    """A teacher's raw branch as a network of its own, which ``predict_logits`` runs as any other."""
+
+    inputs = ("input_ids", "attention_mask", "frames")
+
+    def __init__(self, teacher: DFXVLMForClassification) -> None:
+        super().__init__()
+        self.teacher = teacher
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:
+        return self.teacher.raw_states(input_ids, attention_mask, frames)
+
+
+class _Panel:
+    """Teachers that judge the same rows again and again, with dense values (N, D) in other ``orders``."""
+
+    def __init__(
+        self,
+        teachers: list[DFXVLMForClassification],
+        videos: Videos,
+        dense: np.ndarray,
+        orders: list[np.ndarray],
+        settings: Recipe,
+    ) -> None:
+        self.teachers, self.labels, self.folds = teachers, videos.labels, settings.distillation.folds
+        self.raw: list[Tensor] = []
+        training = settings.training
+        for teacher in teachers:
+            states = predict_logits(_RawBranch(teacher), videos, training.batch_size, training.workers)
+            self.raw.append(torch.from_numpy(states).to(device()))
+            teacher.cpu()  # the device holds one raw branch at a time, and the small parts of all
+            for part in (teacher.scaler, teacher.dense_branch, teacher.head):
+                part.to(device())
+        self.dense, self.orders = dense, orders
+        self.intact = self._faults(dense)
+
+    def importance(self, columns: Mapping[str, list[int]], views: Mapping[str, str]) -> Importance:
+        """Of the features that fill these columns."""
+        return Importance(
+            rows=len(self.labels),
+            repeats=len(self.orders),
+            roc_auc=-self.intact[0],
+            log_loss=self.intact[1],
+            features=[
+                FeatureCost(feature=name, view=views.get(name, ""), **self._cost(own)) for name, own in columns.items()
+            ],
+            views=[ViewCost(view=view, **self._cost(own)) for view, own in _by_view(columns, views).items()],
+        )
+
+    def _cost(self, columns: list[int]) -> dict[str, float]:
+        """The fields of a Cost, of shuffling ``columns`` together."""
+        rises = []
+        for order in self.orders:
+            shuffled = self.dense.copy()
+            shuffled[:, columns] = self.dense[:, columns][order]
+            rises.append(self._faults(shuffled) - self.intact)
+        (drop, rise), (drop_deviation, rise_deviation) = np.mean(rises, axis=0), np.std(rises, axis=0)
+        return {
+            "roc_auc_drop": drop,
+            "roc_auc_drop_deviation": drop_deviation,
+            "log_loss_rise": rise,
+            "log_loss_rise_deviation": rise_deviation,
+        }
+
+    @torch.inference_mode()
+    def _faults(self, dense: np.ndarray) -> np.ndarray:
+        """ROC-AUC, negated, and log loss of the teachers' mean."""
+        given = torch.from_numpy(dense).to(device())
+        pairs = zip(self.teachers, self.raw, strict=True)
+        logits = [teacher.classify(raw, teacher.dense_states(given)).float().cpu() for teacher, raw in pairs]
+        _, scores = combine_teachers(torch.stack(logits).double(), self.folds)
+        log_loss = float(label_loss(scores, self.labels).mean())
+        return np.array([-roc_auc(self.labels.numpy(), scores.exp().numpy()), log_loss])
+
+    def release(self) -> None:
+        """Free the device."""
+        for teacher in self.teachers:
+            teacher.cpu()

@@ -1,0 +1,115 @@
+"""What trained networks say of which rows: soft targets for the student, scores for the judges."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from common.artifacts import EVALUATION, JUDGING, LEARNING, TRAIN, TUNING
+from models.data.dataset import dense_matrix, open_clips, prepare_videos, read_catalogue
+from models.distillation.soft_targets import SoftTargets
+from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
+from models.networks.xvlm import XVLMForClassification
+from models.settings import Recipe
+from models.training.loop import predict_logits
+from models.training.recipes import RunData, Teacher
+
+
+def load_teacher(folder: Path) -> Teacher:
+    """A teacher from its folder, whatever it sees."""
+    model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    teacher = DFXVLMForClassification if model_type == DFXVLMConfig.model_type else XVLMForClassification
+    return teacher.from_pretrained(folder)
+
+
+def score_teachers(
+    teachers: list[Teacher], data: RunData, features: Path, settings: Recipe
+) -> tuple[SoftTargets, pa.Table]:
+    """Every video's teacher logits: training rows out of fold, all others by the mean of the teachers.
+
+    Args:
+        teachers: fold by fold, ``distillation.repeats`` each.
+
+    Returns:
+        soft targets of training and unlabelled rows, and the scores of the judging rows (video_id, logits).
+    """
+    dense, _ = dense_matrix(features, data.videos.video_ids)
+    videos = data.videos.with_extras(dense=torch.from_numpy(dense))
+    training = settings.training
+    logits = []
+    for teacher in teachers:
+        logits.append(predict_logits(teacher, videos, training.batch_size, training.workers))
+        teacher.cpu()  # the device holds one teacher at a time
+    folds = settings.distillation.folds
+    by_fold, combined = combine_teachers(torch.from_numpy(np.stack(logits)), folds)
+    fold = data.frame.fold.to_numpy()
+    train = (data.frame.split == TRAIN).to_numpy()
+    if folds > 1:
+        rows = np.flatnonzero(train)
+        combined[rows] = by_fold[fold[rows], rows]
+    values = combined.numpy()
+    judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
+    honest = fold if folds > 1 else np.full(len(fold), -1)
+    targets = SoftTargets(videos.video_ids, values, videos.labels.numpy(), honest)
+    judged = pa.table({"video_id": videos.video_ids, "logits": values.tolist()}).filter(pa.array(judging))
+    return targets.select(
+        [video_id for video_id, learns in zip(videos.video_ids, learning, strict=True) if learns]
+    ), judged
+
+
+def combine_teachers(logits: torch.Tensor, folds: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logarithms of the mean probability of each fold's teachers (folds, N, C), and of all folds (N, C).
+
+    ``logits`` (folds x repeats, N, C) stand fold by fold. Rows that no teacher trained on are judged by the second.
+    """
+    by_fold = _mean_probability(logits.log_softmax(dim=2).unflatten(0, (folds, -1)), 1)
+    return by_fold, _mean_probability(by_fold, 0)
+
+
+def _mean_probability(log_probabilities: torch.Tensor, dim: int) -> torch.Tensor:
+    """The logarithm of the mean probability over ``dim``."""
+    return log_probabilities.logsumexp(dim) - np.log(log_probabilities.shape[dim])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The judging rows with every model's class probabilities (N, C); ``evaluation`` is False on tuning rows."""
+
+    video_ids: list[str]
+    labels: np.ndarray
+    evaluation: np.ndarray
+    probabilities: dict[str, np.ndarray]
+
+    def table(self) -> pa.Table:
+        columns = {name: values.tolist() for name, values in self.probabilities.items()}
+        split = np.where(self.evaluation, EVALUATION, TUNING)
+        return pa.table({"video_id": self.video_ids, "label": self.labels, "split": split, **columns})
+
+
+def score_judging_rows(
+    catalogue: Path, clips: Path, networks: dict[str, Path], teacher_scores: Path, settings: Recipe
+) -> Judged:
+    """Score the saved networks on tuning and evaluation rows; the teacher's scores are read, not made."""
+    store, training = open_clips(clips, settings), settings.training
+    frame = read_catalogue(catalogue, store)
+    frame = frame[frame.split.isin(JUDGING)].reset_index(drop=True)
+    probabilities = {}
+    for name, folder in networks.items():
+        model = XVLMForClassification.from_pretrained(folder)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+        videos = prepare_videos(frame, store, tokenizer, settings)
+        probabilities[name] = softmax(predict_logits(model, videos, training.batch_size, training.workers))
+    teacher = pq.read_table(teacher_scores).to_pandas().set_index("video_id").logits.reindex(frame.video_id)
+    probabilities["teacher"] = softmax(np.stack(teacher.to_numpy()))
+    evaluation = (frame.split == EVALUATION).to_numpy()
+    return Judged(list(frame.video_id), videos.labels.numpy(), evaluation, probabilities)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Class probabilities (N, C) of logits."""
+    return torch.from_numpy(np.asarray(logits, np.float32)).softmax(1).numpy()

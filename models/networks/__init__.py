@@ -1,0 +1,1 @@
+"""X-VLM and DF-X-VLM, from transformers parts."""

@@ -1,0 +1,120 @@
+"""DF-X-VLM, the teacher: X-VLM fused with a branch of privileged dense features (SEED-1 3.2, METHODS 1.4)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.networks.xvlm import XVLM, XVLMConfig, XVLMPreTrainedModel, classification_head
+
+
+class DFXVLMConfig(XVLMConfig):
+    """XVLMConfig plus the names of the dense features and the widths of their branch.
+
+    ``dense_absence`` is the share of training rows whose dense values are hidden as a whole, so that the raw
+    branch does not starve. Without ``reads_raw`` there is no raw branch (generalised distillation's teacher).
+    """
+
+    model_type = "cpfd-dfxvlm"
+
+    def __init__(
+        self,
+        dense_features: list[str] | None = None,
+        dense_widths: list[int] | None = None,
+        dense_dropout: float = 0.1,
+        dense_absence: float = 0.0,
+        reads_raw: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.dense_features = dense_features or []
+        self.dense_widths = dense_widths or [512, 256]
+        self.dense_dropout = dense_dropout
+        self.dense_absence = dense_absence
+        self.reads_raw = reads_raw
+        super().__init__(**kwargs)
+
+
+class DenseScaler(nn.Module):
+    """Raw dense values to standardised values and missing indicators; part of the model's weights.
+
+    Each feature is clipped to the 0.1 % and 99.9 % quantiles of the training rows, passed through
+    ``asinh`` of its robust z-score (a log for heavy tails, of either sign), and set to 0 where missing.
+    Anything not finite counts as missing.
+    """
+
+    low: Tensor
+    high: Tensor
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        for name, value in (("low", -torch.inf), ("high", torch.inf), ("centre", 0.0), ("scale", 1.0)):
+            self.register_buffer(name, torch.full((features,), value))
+
+    def fit(self, dense: np.ndarray) -> None:
+        """Take quantiles from ``dense`` (rows, features); a feature without a finite value stays neutral."""
+        for column in range(dense.shape[1]):
+            values = dense[np.isfinite(dense[:, column]), column]
+            if not len(values):
+                continue
+            low, q25, median, q75, high = np.quantile(values, [0.001, 0.25, 0.5, 0.75, 0.999])
+            spread = (q75 - q25) / 1.349 or float(values.std()) or 1.0
+            for buffer, value in (
+                (self.low, low), (self.high, high), (self.centre, median), (self.scale, spread)
+            ):  # fmt: skip
+                buffer[column] = float(value)
+
+    def forward(self, dense: Tensor) -> Tensor:
+        """(B, D) raw values to (B, 2D): standardised values, then indicators (1 = missing)."""
+        missing = ~torch.isfinite(dense)
+        values = torch.where(missing, self.centre, dense).clamp(self.low, self.high)
+        scaled = torch.asinh((values - self.centre) / self.scale)
+        return torch.cat([scaled.masked_fill(missing, 0.0), missing.to(scaled.dtype)], dim=1)
+
+
+class DFXVLMForClassification(XVLMPreTrainedModel):
+    """The teacher: raw input and privileged dense features in, class logits (B, C) out. Never served."""
+
+    config_class = DFXVLMConfig
+    inputs = ("input_ids", "attention_mask", "frames", "dense")
+
+    def __init__(self, config: DFXVLMConfig) -> None:
+        super().__init__(config)
+        self.scaler = DenseScaler(len(config.dense_features))
+        layers: list[nn.Module] = []
+        width = 2 * len(config.dense_features)
+        for output in config.dense_widths:
+            layers += [nn.Linear(width, output), nn.LayerNorm(output), nn.GELU()]
+            layers.append(nn.Dropout(config.dense_dropout))
+            width = output
+        self.dense_branch = nn.Sequential(*layers)
+        if config.reads_raw:
+            self.xvlm = XVLM(config)
+            width += config.text["hidden_size"]
+        self.head = classification_head(width, len(config.id2label))
+        self.post_init()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, dense: Tensor, frames: Tensor | None = None) -> Tensor:
+        """As the student, with ``dense`` (B, D) raw values; NaN is missing."""
+        # Dense first: dropout draws in this order, and a seed's training must not change.
+        dense_states = self.dense_states(dense)
+        return self.classify(self.raw_states(input_ids, attention_mask, frames), dense_states)
+
+    def dense_states(self, dense: Tensor) -> Tensor:
+        """(B, D) raw values to (B, last of dense_widths)."""
+        if self.training and self.config.dense_absence:
+            absent = torch.rand(len(dense), 1, device=dense.device) < self.config.dense_absence
+            dense = dense.masked_fill(absent, torch.nan)
+        return self.dense_branch(self.scaler(dense))
+
+    def raw_states(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Raw input to (B, hidden); (B, 0) where there is no raw branch."""
+        if not self.config.reads_raw:
+            return self.scaler.centre.new_zeros(len(input_ids), 0)
+        return self.xvlm(input_ids, attention_mask, frames)
+
+    def classify(self, raw_states: Tensor, dense_states: Tensor) -> Tensor:
+        """Logits (B, C) of what the two branches made."""
+        return self.head(torch.cat([raw_states, dense_states], dim=1))

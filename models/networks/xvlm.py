@@ -1,0 +1,208 @@
+"""X-VLM: the raw-input classifier (Zeng et al., ICML 2022; METHODS 2.1 to 2.6), from transformers parts."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import initialization as init
+from transformers.models.bert.modeling_bert import BertEmbeddings
+from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
+
+from models.data.text import TextError, text_length
+from models.networks.cross_modal import CrossModalEncoder
+from models.networks.vision import vision_tower
+from models.settings import MODALITIES, NetworkSettings, Recipe
+
+# X-VLM normalises with CLIP's statistics, also in front of Swin (METHODS 2.6).
+PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
+PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class XVLMConfig(PreTrainedConfig):
+    """Sizes of the towers, the classes, and the pre-processing that travels with the weights.
+
+    ``vision`` names a tower and ``text`` an encoder, each with the arguments of its transformers config; the
+    first ``fusion_layer`` layers of ``text`` read text alone, the others also attend to the frames. Without
+    ``frames`` among the ``modalities`` there is no vision tower. ``clips`` and ``texts`` are the ClipSettings
+    and TextSettings that the weights were trained with; ``projection`` is the width of contrastive features.
+    """
+
+    model_type = "cpfd-xvlm"
+
+    def __init__(
+        self,
+        vision: dict[str, Any] | None = None,
+        text: dict[str, Any] | None = None,
+        fusion_layer: int = 6,
+        modalities: list[str] | None = None,
+        clips: dict[str, Any] | None = None,
+        texts: dict[str, Any] | None = None,
+        projection: int = 256,
+        **kwargs: Any,
+    ) -> None:
+        self.vision = vision or {}
+        self.text = text or {}
+        self.fusion_layer = fusion_layer
+        self.modalities = list(MODALITIES) if modalities is None else modalities
+        self.clips = clips or {}
+        self.texts = texts or {}
+        self.projection = projection
+        super().__init__(**kwargs)
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Recipe,
+        tokenizer: PreTrainedTokenizerFast,
+        start: "XVLMConfig | None" = None,
+        **kwargs: Any,
+    ) -> "XVLMConfig":
+        """The config of one task, whose texts ``tokenizer`` reads; its sizes are those of ``start``, if given."""
+        vision = _vision_arguments(settings) if start is None else _started_vision(settings, start)
+        return cls(
+            vision=vision if "frames" in settings.modalities else {},
+            text=_text_arguments(settings, tokenizer) if start is None else _started_text(settings, tokenizer, start),
+            fusion_layer=settings.network.text_layers if start is None else start.fusion_layer,
+            projection=256 if start is None else start.projection,
+            modalities=list(settings.modalities),
+            clips=settings.clips.model_dump(),
+            texts=settings.text.model_dump(),
+            id2label=dict(enumerate(settings.classes)),
+            label2id={label: index for index, label in enumerate(settings.classes)},
+            **kwargs,
+        )
+
+    @property
+    def classes(self) -> list[str]:
+        return [self.id2label[index] for index in range(len(self.id2label))]
+
+    @property
+    def reads_frames(self) -> bool:
+        return "frames" in self.modalities
+
+
+def _vision_arguments(settings: Recipe) -> dict[str, Any]:
+    net: NetworkSettings = settings.network
+    shared = {"tower": net.vision, "image_size": settings.clips.image_size, "patch_size": net.patch_size}
+    if net.vision == "clip":
+        return shared | {
+            "hidden_size": net.vision_width,
+            "intermediate_size": 4 * net.vision_width,
+            "num_hidden_layers": net.vision_depths[0],
+            "num_attention_heads": net.vision_heads[0],
+        }
+    return shared | {
+        "embed_dim": net.vision_width,
+        "depths": list(net.vision_depths),
+        "num_heads": list(net.vision_heads),
+        "window_size": net.window_size,
+    }
+
+
+def _text_arguments(settings: Recipe, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    net: NetworkSettings = settings.network
+    # RoBERTa counts positions from one beyond the padding token's id.
+    offset = tokenizer.pad_token_id + 1 if net.text == "roberta" else 0
+    return {
+        "encoder": net.text,
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "hidden_size": net.text_width,
+        "num_attention_heads": net.text_heads,
+        "num_hidden_layers": net.text_layers + net.cross_layers,
+        "intermediate_size": 4 * net.text_width,
+        "max_position_embeddings": text_length(settings.text, settings.modalities) + offset,
+        "hidden_dropout_prob": net.dropout,
+        "attention_probs_dropout_prob": 0.0,  # with dropout, fused attention falls back to the slow way on a CPU
+    }
+
+
+def _started_vision(settings: Recipe, start: XVLMConfig) -> dict[str, Any]:
+    """The start's tower at the task's image size, and at its window size if the task names one."""
+    if "frames" in settings.modalities and not start.vision:
+        raise TextError("the start weights were trained without frames, and the task reads frames")
+    given = {"image_size": settings.clips.image_size}
+    if "window_size" in settings.network.model_fields_set:
+        given["window_size"] = settings.network.window_size
+    return {**start.vision, **given}
+
+
+def _started_text(settings: Recipe, tokenizer: PreTrainedTokenizerFast, start: XVLMConfig) -> dict[str, Any]:
+    """The start's encoder with the task's dropout. Raises TextError if it has too few positions for the texts."""
+    offset = start.text["pad_token_id"] + 1 if start.text["encoder"] == "roberta" else 0
+    needed = text_length(settings.text, settings.modalities) + offset
+    if needed > start.text["max_position_embeddings"]:
+        raise TextError(
+            f"the texts need {needed} positions and the start weights have {start.text['max_position_embeddings']}: "
+            "lower text.title_tokens or text.overlay_tokens"
+        )
+    return {**start.text, "vocab_size": len(tokenizer), "hidden_dropout_prob": settings.network.dropout}
+
+
+class XVLMPreTrainedModel(PreTrainedModel):
+    config_class: type[PreTrainedConfig] = XVLMConfig
+    base_model_prefix = "xvlm"
+    _supports_sdpa = True
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """As transformers does; from_pretrained also relies on it to fill the buffers that are not saved."""
+        super()._init_weights(module)
+        if isinstance(module, BertEmbeddings | RobertaEmbeddings):
+            init.copy_(module.position_ids, torch.arange(module.position_ids.shape[-1]).expand((1, -1)))
+            init.zeros_(module.token_type_ids)
+        elif isinstance(module, XVLM) and module.config.reads_frames:
+            init.zeros_(module.frame_position)
+
+
+class XVLM(XVLMPreTrainedModel):
+    """Frames and text to one joint vector a video. Shared by the student and the teacher's raw branch."""
+
+    def __init__(self, config: XVLMConfig) -> None:
+        super().__init__(config)
+        attention = config._attn_implementation or "sdpa"
+        width = None
+        if config.reads_frames:
+            self.vision = vision_tower(config.vision, attention)
+            width = self.vision.width
+            self.frame_position = nn.Parameter(torch.zeros(1, config.clips["frames"], 1, width))
+        self.encoder = CrossModalEncoder(config.text, config.fusion_layer, width, attention)
+        self.post_init()
+
+    def visual_tokens(self, frames: Tensor) -> Tensor:
+        """uint8 frames (B, F, H, W, 3) to tokens (B, F x (1 + patches), width), frames side by side.
+
+        Each frame gives its class token, then its patch tokens (METHODS 2.1, 2.5).
+        """
+        batch, count = frames.shape[:2]
+        # Channels first before the arithmetic: over rows of three numbers it would take ten times as long.
+        pixels = frames.flatten(0, 1).permute(0, 3, 1, 2).contiguous().to(self.frame_position.dtype)
+        mean, std = (255 * pixels.new_tensor(each)[:, None, None] for each in (PIXEL_MEAN, PIXEL_STD))
+        tokens = self.vision.tokens(pixels.sub_(mean).div_(std))
+        return (tokens.unflatten(0, (batch, count)) + self.frame_position).flatten(1, 2)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:
+        """Joint representation (B, hidden): the first token after all layers."""
+        visual = None if frames is None else self.visual_tokens(frames)
+        states = self.encoder.text_states(input_ids, attention_mask)
+        return self.encoder.joint_states(states, attention_mask, visual)[:, 0]
+
+
+def classification_head(width: int, classes: int) -> nn.Sequential:
+    """X-VLM's head (METHODS 2.4): Linear to 2x width, LayerNorm, GELU, Linear."""
+    return nn.Sequential(nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Linear(2 * width, classes))
+
+
+class XVLMForClassification(XVLMPreTrainedModel):
+    """The baseline and the student: raw input in, class logits (B, C) out."""
+
+    inputs = ("input_ids", "attention_mask", "frames")
+
+    def __init__(self, config: XVLMConfig) -> None:
+        super().__init__(config)
+        self.xvlm = XVLM(config)
+        self.head = classification_head(config.text["hidden_size"], len(config.id2label))
+        self.post_init()
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:
+        return self.head(self.xvlm(input_ids, attention_mask, frames))

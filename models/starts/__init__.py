@@ -1,0 +1,1 @@
+"""Initial weights: pre-training, official checkpoints, and how they fit another network."""

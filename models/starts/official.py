@@ -1,0 +1,152 @@
+"""The official X-VLM's layout: its config files and tensor names, in ours (METHODS 2.7)."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.data.text import load_tokenizer
+from models.networks.xvlm import XVLMConfig
+from models.starts.pretraining import XVLMForPretraining
+from models.starts.weights import CheckpointError, LoadReport, read_official, save_start, start_from
+
+# Buffers that are computed, heads of tasks that are not ours, and a decoder tied to the embeddings.
+DROPPED = re.compile(
+    r"relative_position_index$|attn_mask$|position_ids$|^bbox_head\.|\.attn\.mask$|cls\.predictions\.decoder\."
+)
+RENAMED = (
+    (r"^vision_encoder\.patch_embed\.proj\.", "xvlm.vision.embeddings.patch_embeddings.projection."),
+    (r"^vision_encoder\.patch_embed\.norm\.", "xvlm.vision.embeddings.norm."),
+    (r"^vision_encoder\.patch_embed\.weight$", "xvlm.vision.embeddings.patch_embedding.weight"),
+    (r"^vision_encoder\.pos_embed\.", "xvlm.vision.embeddings.position_embedding."),
+    (r"^vision_encoder\.class_embedding$", "xvlm.vision.embeddings.class_embedding"),
+    (r"^vision_encoder\.norm\.", "xvlm.vision.layernorm."),
+    (r"^vision_encoder\.layers\.(\d+)\.(blocks|downsample)", r"xvlm.vision.encoder.layers.\1.\2"),
+    (r"^vision_encoder\.", "xvlm.vision."),
+    (r"(blocks\.\d+)\.norm1\.", r"\1.layernorm_before."),
+    (r"(blocks\.\d+)\.norm2\.", r"\1.layernorm_after."),
+    (r"(blocks\.\d+)\.attn\.proj\.", r"\1.attention.o_proj."),
+    (
+        r"(blocks\.\d+)\.attn\.relative_position_bias_table$",
+        r"\1.attention.relative_position_bias.relative_position_bias_table",
+    ),
+    (r"^text_encoder\.cls\.predictions\.transform\.dense\.", "masked_language.dense."),
+    (r"^text_encoder\.cls\.predictions\.transform\.LayerNorm\.", "masked_language.norm."),
+    (r"^text_encoder\.cls\.predictions\.bias$", "masked_language.bias"),
+    (r"^text_encoder\.lm_head\.dense\.", "masked_language.dense."),
+    (r"^text_encoder\.lm_head\.layer_norm\.", "masked_language.norm."),
+    (r"^text_encoder\.lm_head\.bias$", "masked_language.bias"),
+    (r"^text_encoder\.(?:bert\.|roberta\.)?embeddings\.", "xvlm.encoder.embeddings."),
+    (r"^itm_head\.", "matching_head."),
+    (r"^cls_head\.", "head."),
+    (r"^temp$", "temperature"),
+)
+LAYER = re.compile(r"^text_encoder\.(?:bert\.|roberta\.)?encoder\.layer\.(\d+)\.(.+)$")
+QKV = re.compile(r"^(.*blocks\.\d+)\.attn\.qkv\.(weight|bias)$")
+
+
+def official_config(vision: dict[str, Any], text: dict[str, Any], projection: int = 256) -> XVLMConfig:
+    """Our config out of the official ``vision_config.json`` and ``text_config.json``.
+
+    ``projection`` is the width of the contrastive features, which no config file tells.
+
+    Raises:
+        CheckpointError: a key that is needed is not there.
+    """
+    try:
+        size, layers = vision["image_res"], text["num_hidden_layers"]
+        roberta = "roberta" in (text.get("model_type") or "")
+        kept = (
+            "vocab_size", "hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size",
+            "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "pad_token_id", "hidden_dropout_prob",
+            "hidden_act",
+        )  # fmt: skip
+        arguments = {name: text[name] for name in kept if name in text}
+        return XVLMConfig(
+            vision=_swin(vision, size) if "window_size" in vision else _clip(vision, size),
+            text={"encoder": "roberta" if roberta else "bert", **arguments, "attention_probs_dropout_prob": 0.0},
+            fusion_layer=text.get("fusion_layer", layers // 2),
+            clips={"frames": 1, "image_size": size},
+            projection=projection,
+            num_labels=2,
+        )
+    except KeyError as error:
+        raise CheckpointError(
+            f"the official config has no {error}: give the files that came with the checkpoint"
+        ) from error
+
+
+def _swin(vision: dict[str, Any], size: int) -> dict[str, Any]:
+    shared = {name: vision[name] for name in ("embed_dim", "depths", "num_heads", "window_size")}
+    return {"tower": "swin", "image_size": size, "patch_size": 4, **shared}
+
+
+def _clip(vision: dict[str, Any], size: int) -> dict[str, Any]:
+    width = vision["vision_width"]
+    return {
+        "tower": "clip",
+        "image_size": size,
+        "patch_size": vision["patch_size"],
+        "hidden_size": width,
+        "intermediate_size": vision.get("intermediate_size", 4 * width),
+        "num_hidden_layers": vision["num_hidden_layers"],
+        "num_attention_heads": vision["num_attention_heads"],
+        "hidden_act": vision.get("hidden_act", "quick_gelu"),
+    }
+
+
+def our_names(state: dict[str, Tensor], fusion_layer: int) -> tuple[dict[str, Tensor], list[str]]:
+    """An official state under our names, and the names of what was dropped: computed buffers, heads not ours."""
+    ours: dict[str, Tensor] = {}
+    dropped = []
+    for name, values in state.items():
+        if DROPPED.search(name):
+            dropped.append(name)
+        elif found := QKV.match(name):
+            block = _renamed(f"{found[1]}.")
+            for part, piece in zip(("q_proj", "k_proj", "v_proj"), values.chunk(3), strict=True):
+                ours[f"{block}attention.{part}.{found[2]}"] = piece
+        elif found := LAYER.match(name):
+            layer = int(found[1])
+            kind, index = ("text", layer) if layer < fusion_layer else ("cross", layer - fusion_layer)
+            ours[f"xvlm.encoder.{kind}_layers.{index}.{found[2]}"] = values
+        else:
+            ours[_renamed(name)] = values
+    return ours, dropped
+
+
+def _renamed(name: str) -> str:
+    for pattern, replacement in RENAMED:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def convert_official(
+    checkpoint: Path, vision_config: Path, text_config: Path, tokenizer: str, folder: Path
+) -> tuple[LoadReport, list[str]]:
+    """Write an official checkpoint as a folder to start from, whole or not at all.
+
+    Returns:
+        what became of the tensors, and the names of those dropped.
+    """
+    if folder.exists():
+        raise CheckpointError(f"{folder} is there already: name another folder")
+    state = read_official(checkpoint)
+    projection = len(state["vision_proj.weight"]) if "vision_proj.weight" in state else 256
+    vision, text = (json.loads(path.read_text()) for path in (vision_config, text_config))
+    config = official_config(vision, text, projection)
+    words = load_tokenizer(tokenizer)
+    if len(words) != config.text["vocab_size"]:
+        raise CheckpointError(
+            f"the tokenizer {tokenizer} does not match the checkpoint: it has {len(words)} tokens, the checkpoint "
+            f"{config.text['vocab_size']}"
+        )
+    torch.manual_seed(0)  # for heads that the checkpoint does not bring
+    model = XVLMForPretraining.for_tokenizer(config, words)
+    renamed, dropped = our_names(state, config.fusion_layer)
+    report = start_from(model, renamed)
+    save_start(model, words, folder)
+    return report, dropped

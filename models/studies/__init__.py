@@ -1,0 +1,1 @@
+"""Many students over one set of soft targets, compared."""

@@ -1,0 +1,143 @@
+"""What a study's scores amount to: metrics by seed, intervals over seeds, paired tests on the same rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from models.evaluation.judging import SMALLEST_GAP
+from models.evaluation.metrics import METRICS, bootstrap_f1, choose_threshold, decide, measured
+
+DRAWS = 10_000
+
+
+def measure(scores: pd.DataFrame) -> pd.DataFrame:
+    """F1 (at a threshold chosen on the tuning rows), ROC-AUC and PR-AUC on the evaluation rows.
+
+    Args:
+        scores: model, seed, split, label, probabilities, a row a judging video.
+
+    Returns:
+        a row a model and seed: model, seed, every metric by name.
+    """
+    rows = []
+    for (model, seed), each in scores.groupby(["model", "seed"], sort=False):
+        judged, truth, decided = decisions(each)
+        rows.append({"model": model, "seed": seed, **measured(truth, judged, decided)})
+    return pd.DataFrame(rows, columns=["model", "seed", *(metric.name for metric in METRICS)])
+
+
+def decisions(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities (N, C), labels (N,) and decisions (N,) on the evaluation rows of one model and seed.
+
+    The threshold is chosen on the tuning rows.
+    """
+    probabilities, labels = np.stack(scores.probabilities.to_numpy()), scores.label.to_numpy()
+    judging = (scores.split == "evaluation").to_numpy()
+    threshold = choose_threshold(probabilities[~judging], labels[~judging])
+    return probabilities[judging], labels[judging], decide(probabilities[judging], threshold)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds with half the width of its 95 % interval (Student's t); NaN for a single seed."""
+
+    mean: float
+    half: float
+
+    @classmethod
+    def of(cls, values: Sequence[float] | np.ndarray) -> "Interval":
+        values = np.asarray(values, float)
+        if len(values) < 2:
+            return cls(float(values.mean()), float("nan"))
+        half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        return cls(float(values.mean()), float(half))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better one model is than another: paired over seeds, with the p-value of the paired t-test."""
+
+    over_seeds: Interval
+    p_value: float
+
+
+def differences(measures: pd.DataFrame, model: str, against: str, metric: str) -> np.ndarray:
+    """``metric`` of ``model`` less that of ``against``, by seed; a model with one seed stands for all seeds."""
+    tables = [measures[measures.model == name].set_index("seed")[metric] for name in (model, against)]
+    if len(tables[0]) == 1 or len(tables[1]) == 1:
+        single = 0 if len(tables[0]) == 1 else 1
+        tables[single] = pd.Series(tables[single].iloc[0], index=tables[1 - single].index)
+    return (tables[0] - tables[1]).to_numpy()
+
+
+def compare(measures: pd.DataFrame, model: str, against: str, metric: str) -> Difference:
+    """The difference of a metric over seeds."""
+    values = differences(measures, model, against, metric)
+    alike = len(values) < 2 or np.ptp(values) == 0
+    p_value = float("nan") if alike else float(stats.ttest_1samp(values, 0).pvalue)
+    return Difference(Interval.of(values), p_value)
+
+
+def compare_rows(scores: pd.DataFrame, model: str, against: str, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of the difference in F1 over resampled evaluation rows, the mean over seeds."""
+    decided: dict[str, list[np.ndarray]] = {model: [], against: []}
+    classes, truth = 2, np.empty(0)
+    for name, own in decided.items():
+        for _, each in scores[scores.model == name].groupby("seed"):
+            judged, truth, chosen = decisions(each.sort_values("video_id"))
+            own.append(chosen)
+            classes = judged.shape[1]
+    draws = bootstrap_f1(truth, decided[model] + decided[against], classes, seed)
+    first = len(decided[model])
+    low, high = np.quantile(draws[:, :first].mean(1) - draws[:, first:].mean(1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class GapClosed:
+    """The share of the way from baseline to teacher that a student goes, of mean differences over seeds.
+
+    ``interval`` resamples seeds (few seeds make it too narrow); None for one seed, and where the gap itself may be
+    none. ``clipped`` is the mean over seeds of shares cut to [0, 1], which is how the
+    paper's own figure comes about (METHODS 1.6). All are None where there is no gap.
+    """
+
+    share: float | None
+    interval: tuple[float, float] | None
+    clipped: float | None
+
+
+def gap_closed(measures: pd.DataFrame, model: str, metric: str, baseline: str = "baseline") -> GapClosed:
+    """Of the gap between ``baseline`` and the model named teacher."""
+    won, gap = (differences(measures, name, baseline, metric) for name in (model, "teacher"))
+    if gap.mean() < SMALLEST_GAP:
+        return GapClosed(None, None, None)
+    draws = np.random.default_rng(0).integers(len(won), size=(DRAWS, len(won)))
+    gaps = gap[draws].mean(1)
+    interval = None
+    if len(won) > 1 and (gaps > 0).mean() > 0.975:
+        low, high = np.nanquantile(won[draws].mean(1) / np.where(gaps > 0, gaps, np.nan), [0.025, 0.975])
+        interval = (float(low), float(high))
+    each = np.clip(won / np.where(gap > 0, gap, np.nan), 0, 1)
+    return GapClosed(float(won.mean() / gap.mean()), interval, float(np.nanmean(each)))
+
+
+def teacher_loss_table(scores: pd.DataFrame, student: str) -> pd.DataFrame:
+    """The teacher's loss on evaluation rows by the student being right or not (SEED-1 table 1, figure 3).
+
+    Returns:
+        a row an evaluation video and seed of the student: seed, label, right, teacher_loss.
+    """
+    teacher = scores[(scores.model == "teacher") & (scores.split == "evaluation")]
+    own = np.stack(teacher.probabilities.to_numpy())[np.arange(len(teacher)), teacher.label]
+    loss = pd.Series(-np.log(np.maximum(own, 1e-12)), index=teacher.video_id)
+    tables = []
+    for seed, each in scores[scores.model == student].groupby("seed"):
+        _, truth, decided = decisions(each)
+        judged = each.video_id[each.split == "evaluation"]
+        table = pd.DataFrame({"seed": seed, "video_id": judged, "label": truth})
+        tables.append(table.assign(right=decided == truth, teacher_loss=loss.loc[table.video_id].to_numpy()))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,169 @@
+"""A study: many students over the same rows and the same soft targets, which differ in one thing each."""
+
+import math
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import torch
+from pydantic import BaseModel
+
+from models.distillation.methods import METHODS
+from models.distillation.soft_targets import SoftTargets
+from models.evaluation.scoring import JUDGING, softmax
+from models.settings import Recipe
+from models.training.loop import predict_logits
+from models.training.recipes import LEARNING, RunData, distill_student, open_run, train_baseline
+
+
+class Variant(BaseModel, frozen=True, extra="forbid"):
+    """One kind of student. ``changes`` are against the task's distillation settings; None is labels alone.
+
+    ``epochs`` replaces the task's, for a baseline of as many steps as the student takes.
+    """
+
+    name: str
+    changes: dict[str, Any] | None = None
+    epochs: int | None = None
+
+    def settings(self, settings: Recipe) -> Recipe:
+        training = settings.training
+        if self.epochs is not None:
+            # Patience is counted in epochs: of more and shorter ones it takes more to mean as many steps.
+            patience = training.patience and math.ceil(training.patience * self.epochs / training.epochs)
+            training = _changed(training, {"epochs": self.epochs, "patience": patience})
+        distillation = settings.distillation if not self.changes else _changed(settings.distillation, self.changes)
+        return settings.model_copy(update={"training": training, "distillation": distillation})
+
+
+def _changed(settings: BaseModel, changes: dict[str, Any]) -> Any:
+    """With ``changes``, checked as if they had been written in the task file."""
+    return type(settings).model_validate({**settings.model_dump(), **changes})
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all students of a study stand on: files of a run, and the task's settings."""
+
+    catalogue: Path
+    clips: Path
+    soft_targets: Path
+    settings: Recipe
+
+
+def thin_labels(catalogue: pd.DataFrame, share: float, folds: int, seed: int) -> pd.DataFrame:
+    """The catalogue with labels on that share of its training rows only; the others count as unlabelled.
+
+    A draw by class, so that a rare class keeps its share; each class keeps a row of every fold it has rows in.
+    """
+    if share == 1:
+        return catalogue
+    generator = np.random.default_rng(seed)
+    thinned = catalogue.copy()
+    for label in sorted(catalogue.label[catalogue.split == "train"].unique()):
+        rows = generator.permutation(np.flatnonzero((catalogue.split == "train") & (catalogue.label == label)))
+        _, firsts = np.unique(catalogue.fold.to_numpy()[rows], return_index=True)
+        rows = np.concatenate([rows[firsts], np.delete(rows, firsts)])
+        dropped = rows[max(folds, round(share * len(rows))) :]
+        thinned.loc[thinned.index[dropped], ["split", "fold", "label"]] = ["unlabelled", -1, None]
+    return thinned
+
+
+def train_variants(
+    ground: Ground,
+    variants: Sequence[Variant],
+    seeds: Sequence[int],
+    processes: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> pd.DataFrame:
+    """Train every variant with every seed and score the judging rows: the rows of ``score_rows``, put together.
+
+    One process a core, each with one thread: small networks gain nothing from a second one. Where there is a
+    GPU, one process.
+    """
+    work = [(variant, seed) for seed in seeds for variant in variants]
+    workers = processes or (1 if torch.cuda.is_available() else len(os.sched_getaffinity(0)))
+    if workers == 1:
+        _open(ground, None)
+        tables = []
+        for done, each in enumerate(work, start=1):
+            tables.append(_train(*each))
+            progress(done)
+        return pd.concat(tables, ignore_index=True)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(work)), spawn, initializer=_open, initargs=(ground, 1)) as pool:
+        running = [pool.submit(_train, *each) for each in work]
+        for done, _ in enumerate(as_completed(running), start=1):
+            progress(done)
+    return pd.concat([each.result() for each in running], ignore_index=True)
+
+
+_opened: dict[str, Any] = {}  # a worker opens the run's files once
+
+
+def _open(ground: Ground, threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+    data = open_run(ground.catalogue, ground.clips, ground.settings)
+    _opened.update(data=data, targets=SoftTargets.read(ground.soft_targets), settings=ground.settings)
+
+
+def _train(variant: Variant, seed: int) -> pd.DataFrame:
+    return train_variant(_opened["data"], _opened["targets"], variant, _opened["settings"], seed)
+
+
+def train_variant(
+    data: RunData, soft_targets: SoftTargets, variant: Variant, settings: Recipe, seed: int
+) -> pd.DataFrame:
+    """Train the variant's student and score the judging rows."""
+    own = variant.settings(settings)
+    if variant.changes is None:
+        model, _ = train_baseline(data, own, seed)
+    else:
+        model, _, _ = distill_student(data, soft_targets, own, seed)
+    logits = predict_logits(model, data.rows(*JUDGING), own.training.batch_size)
+    frame = data.frame[data.frame.split.isin(JUDGING)]
+    return score_rows(frame, softmax(logits), settings.classes, variant.name, seed)
+
+
+def teacher_rows(
+    catalogue: Path, teacher_scores: Path, settings: Recipe, seed: int, name: str = "teacher"
+) -> pd.DataFrame:
+    """The teacher's scores of the judging rows, as those of a student of the study."""
+    frame = pq.read_table(catalogue, columns=["video_id", "split", "label"]).to_pandas().set_index("video_id")
+    scores = pq.read_table(teacher_scores).to_pandas()
+    probabilities = softmax(np.stack(scores.logits.to_numpy()))
+    return score_rows(frame.loc[scores.video_id].reset_index(), probabilities, settings.classes, name, seed)
+
+
+def score_rows(
+    frame: pd.DataFrame, probabilities: np.ndarray, classes: tuple[str, ...], model: str, seed: int
+) -> pd.DataFrame:
+    """Class probabilities of judging rows: model, seed, video_id, split, label (its index), probabilities."""
+    return pd.DataFrame(
+        {
+            "model": model,
+            "seed": seed,
+            "video_id": frame.video_id.to_numpy(),
+            "split": frame.split.to_numpy(),
+            "label": [classes.index(label) for label in frame.label],
+            "probabilities": list(probabilities.astype(np.float32)),
+        }
+    )
+
+
+def step_matched_epochs(catalogue: pd.DataFrame, settings: Recipe) -> int | None:
+    """Epochs of a baseline that takes as many steps as the student; None if as many epochs are as many steps."""
+    distillation, training = settings.distillation, settings.training
+    own, all_rows = (int(catalogue.split.isin(splits).sum()) for splits in (("train",), LEARNING))
+    learned = all_rows if distillation.unlabelled and METHODS[distillation.method].teacher else own
+    steps = (distillation.student_epochs or training.epochs) * -(-learned // training.batch_size)
+    epochs = max(1, round(steps / -(-own // training.batch_size)))
+    return None if epochs == training.epochs else epochs

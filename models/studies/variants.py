@@ -1,0 +1,57 @@
+"""Which students a study compares: those of the paper's tables 3, 6 and 7, and a sceptic's rivals."""
+
+from models.distillation.mappings import MAPPINGS
+from models.settings import Recipe
+from models.studies.study import Variant
+
+TEMPERATURES = (0.5, 1.0, 2.0, 4.0)
+SHARES = (0.5, 0.25, 0.125)
+BASELINE, STEPS, PFD, CPFD, TEACHER = "baseline", "baseline, as many steps", "PFD", "CPFD", "teacher"
+PRIVILEGED = Variant(name=CPFD, changes={"method": "cpfd"})
+MAIN = (Variant(name=BASELINE), Variant(name=PFD, changes={"method": "pfd"}), PRIVILEGED)
+RIVALS = (
+    Variant(name="label smoothing", changes={"method": "label_smoothing", "alpha": 0.1}),
+    Variant(name="PFD, alpha 0.9", changes={"method": "pfd", "alpha": 0.9}),
+    Variant(name="CA-MKD", changes={"method": "ca_mkd"}),
+    Variant(name="PAD", changes={"method": "pad"}),
+    Variant(name="CPFD by class", changes={"method": "cpfd", "class_conditional": True}),
+    Variant(name="CPFD, labelled videos only", changes={"method": "cpfd", "unlabelled": False}),
+)
+# These learn from teachers of their own.
+VANILLA_KD = Variant(name="vanilla KD", changes={"method": "kd"})
+IN_SAMPLE = Variant(name="CPFD, in-sample soft targets", changes={"method": "cpfd", "folds": 1})
+GENERALISED = Variant(name="generalised distillation", changes={"method": "generalised"})
+
+
+def mapping_name(mapping: str) -> str:
+    return f"CPFD, {mapping.replace('_', ' ')}"
+
+
+def temperature_name(temperature: float) -> str:
+    return f"CPFD, T = {temperature:g}"
+
+
+def mappings(settings: Recipe) -> list[Variant]:
+    """The mappings other than the task's own; tanh is the negative sigmoid where constants are fitted."""
+    return [
+        Variant(name=mapping_name(name), changes={"method": "cpfd", "mapping": name})
+        for name in MAPPINGS
+        if name not in (settings.distillation.mapping, "tanh")
+    ]
+
+
+def temperatures(settings: Recipe) -> list[Variant]:
+    """The temperatures other than the task's own."""
+    return [
+        Variant(name=temperature_name(value), changes={"method": "cpfd", "temperature": value})
+        for value in TEMPERATURES
+        if value != settings.distillation.temperature
+    ]
+
+
+def full_study(settings: Recipe) -> list[Variant]:
+    """All variants that learn from the privileged teacher with all labels."""
+    rivals = [each for each in RIVALS if each.settings(settings) != settings]
+    if not settings.distillation.unlabelled:
+        rivals = [each for each in rivals if each.name != "CPFD, labelled videos only"]
+    return [*MAIN, *rivals, *mappings(settings), *temperatures(settings)]

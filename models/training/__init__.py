@@ -1,0 +1,1 @@
+"""How networks are trained: the loop, its checkpoints, its devices; baseline, teachers, student."""

@@ -1,0 +1,69 @@
+"""Where a training runs: one process on a CPU or GPU, or one of several that torchrun started."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from common.errors import UserError
+
+
+def device() -> torch.device:
+    """This process's GPU, or the CPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", dist.get_node_local_rank(fallback_rank=0) if dist.is_initialized() else 0)
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+class DeviceError(UserError):
+    """This machine cannot train as it was asked to. The message says why."""
+
+
+@contextmanager
+def process_group() -> Iterator[None]:
+    """Join the other processes of this torchrun; nothing to join where there is one process."""
+    if not dist.is_torchelastic_launched():
+        yield
+        return
+    if torch.cuda.is_available() and dist.get_node_local_rank(fallback_rank=0) >= torch.cuda.device_count():
+        raise DeviceError(f"there are more processes than the {torch.cuda.device_count()} GPUs of this machine")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        if torch.cuda.is_available():
+            torch.cuda.set_device(device())
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum of ``values`` over all processes."""
+    if world() > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def gathered(values: Tensor) -> list[Tensor]:
+    """``values`` of every process, in the order of ranks; their shapes are the same."""
+    if world() == 1:
+        return [values]
+    parts = [torch.empty_like(values) for _ in range(world())]
+    dist.all_gather(parts, values)
+    return parts
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the weights' initialisation and dropout, and ask for deterministic kernels."""
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)

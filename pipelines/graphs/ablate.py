@@ -1,0 +1,85 @@
+"""The graph of a study: one teacher and one set of soft targets, many students (the paper's tables)."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfp import dsl
+
+from common.source import code_version
+from components.compare_variants import compare_variants
+from components.measure_cost import measure_cost
+from components.score_teacher import score_teacher
+from components.thin_labels import thin_labels
+from components.train_teacher import train_teacher
+from components.train_variants import train_variants
+from models.studies.study import Variant
+from models.studies.variants import GENERALISED, MAIN, PRIVILEGED, VANILLA_KD, full_study
+from pipelines.graphs.prepare import on_gpu, prepare, repeated_when_changed
+from pipelines.task import Task
+
+
+def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
+    """The study of one task, each student trained with ``seeds`` seeds."""
+    version_of_code = code_version()
+    settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
+
+    @dsl.pipeline(name=f"cpfd-ablate-{task.task.replace('_', '-')}", description=f"Study: {task.description}")
+    def ablate(
+        corpus: str,
+        window_end: str,
+        feature_registry: str,
+        months: int = 3,
+        seed: int = task.seed,
+        snapshot: str = "",
+        checkpoints: str = "",
+        feature_profile: str = "local",
+    ) -> None:
+        """Groups of students, each with its own teacher: they wait for nothing but that teacher."""
+        prepared = prepare(
+            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
+        )
+
+        def group(of: Variant, variants: Sequence[Variant], rows: dict[str, Any]) -> tuple[Any, Any, Any]:
+            """The teacher of a method, its soft targets, and the scores of the students that learn from it."""
+            learned = {**rows, "recipe": of.settings(task.recipe).model_dump_json()}
+            teacher = train_teacher(**learned, privileged=prepared.privileged, seed=seed, checkpoints=checkpoints)
+            scored = score_teacher(
+                **learned, privileged=prepared.privileged, teacher=teacher.outputs["teacher"], seed=seed
+            )
+            trained = train_variants(
+                **learned,
+                soft_targets=scored.outputs["soft_targets"],
+                teacher_scores=scored.outputs["teacher_scores"],
+                variants=json.dumps([each.model_dump() for each in variants]),
+                seeds=seeds,
+            )
+            on_gpu(task, teacher, scored, trained)
+            return teacher.outputs["teacher"], scored.outputs["soft_targets"], trained.outputs["scores"]
+
+        def with_labels(share: float) -> Any:
+            thinned = thin_labels(
+                catalogue=prepared.rows["catalogue"], share=share, folds=task.distillation.folds, seed=seed
+            )
+            return group(PRIVILEGED, MAIN, {**prepared.rows, "catalogue": thinned.outputs["thinned"]})[2]
+
+        teacher, soft_targets, scores = group(PRIVILEGED, full_study(task.recipe), prepared.rows)
+        cost = measure_cost(**prepared.rows, teacher=teacher)
+        compared = compare_variants(
+            facts=prepared.facts,
+            soft_targets=soft_targets,
+            cost=cost.outputs["cost"],
+            retrieval_milliseconds=prepared.retrieval_milliseconds,
+            settings=settings,
+            code_version=version_of_code,
+            scores=scores,
+            scores_of_raw_teacher=group(VANILLA_KD, [VANILLA_KD], prepared.rows)[2],
+            scores_of_dense_teacher=group(GENERALISED, [GENERALISED], prepared.rows)[2],
+            scores_of_half=with_labels(0.5),
+            scores_of_quarter=with_labels(0.25),
+            scores_of_eighth=with_labels(0.125),
+        )
+        repeated_when_changed(task)
+        compared.set_caching_options(False)  # it takes seconds, and its page is looked for in the run's folder
+
+    return ablate

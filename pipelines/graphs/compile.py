@@ -1,0 +1,17 @@
+"""The same graph for a cluster: compiled to the YAML that Kubeflow Pipelines runs and schedules."""
+
+from pathlib import Path
+
+from kfp import compiler
+
+from common.files import whole
+from pipelines.graphs.retrain import retrain_pipeline
+from pipelines.task import Task
+
+
+def compile_task(task: Task, path: Path) -> Path:
+    """Write the compiled pipeline of ``task`` to ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
+        compiler.Compiler().compile(retrain_pipeline(task), str(partial))
+    return path

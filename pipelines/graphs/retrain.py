@@ -1,0 +1,108 @@
+"""The graph: from a window of the corpus to a challenger, or to a reason why there is none."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from kfp import dsl
+
+from common.source import code_version
+from components.check_parity import check_parity
+from components.check_teacher import check_teacher
+from components.distill_student import distill_student
+from components.evaluate import evaluate
+from components.gate import gate
+from components.nominate import nominate
+from components.package import package
+from components.register import register
+from components.score_teacher import score_teacher
+from components.train_baseline import train_baseline
+from components.train_teacher import train_teacher
+from pipelines.graphs.prepare import on_gpu, prepare, repeated_when_changed
+from pipelines.task import Task
+
+
+def retrain_pipeline(task: Task) -> Callable[..., Any]:
+    """The pipeline of one task. Its settings are constants of the graph; the window is data given at run time."""
+    version_of_code = code_version()
+    settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
+
+    @dsl.pipeline(name=f"cpfd-{task.task.replace('_', '-')}", description=task.description)
+    def retrain(
+        corpus: str,
+        window_end: str,
+        tracking_uri: str,
+        feature_registry: str,
+        run_name: str,
+        months: int = 3,
+        seed: int = task.seed,
+        snapshot: str = "",
+        checkpoints: str = "",
+        feature_profile: str = "local",
+    ) -> None:
+        """Every step names what it reads: only the teacher's two steps are given the privileged artifact."""
+        prepared = prepare(
+            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
+        )
+        rows, privileged = prepared.rows, prepared.privileged
+        baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
+        teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
+        scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"], seed=seed)
+        teacher_scores = scored.outputs["teacher_scores"]
+        worth = check_teacher(**rows, baseline=baseline.outputs["baseline"], teacher_scores=teacher_scores)
+        soft_targets = scored.outputs["soft_targets"]
+        distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
+        networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
+        judged = evaluate(**rows, **networks, teacher_scores=teacher_scores, seed=seed)
+        evidence = {
+            "facts": prepared.facts,
+            "evaluation": judged.outputs["evaluation"],
+            "scores": judged.outputs["scores"],
+        }
+        decided = gate(
+            **evidence,
+            **networks,
+            soft_targets=soft_targets,
+            set_aside=prepared.set_aside,
+            undecodable=prepared.undecodable,
+            settings=settings,
+            code_version=version_of_code,
+        )
+        registered = register(
+            **evidence,
+            **networks,
+            decision=decided.outputs["decision"],
+            report=decided.outputs["report"],
+            settings=settings,
+            code_version=version_of_code,
+            tracking_uri=tracking_uri,
+            run_name=run_name,
+        )
+        on_gpu(task, baseline, teacher, scored, distilled)
+        with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
+            packed = package(
+                distilled=networks["distilled"],
+                evaluation=evidence["evaluation"],
+                task=task.task,
+                version=registered.outputs["version"],
+            )
+            parity = check_parity(
+                archive=packed.outputs["archive"],
+                catalogue=rows["catalogue"],
+                scores=evidence["scores"],
+                task=task.task,
+                modalities=list(task.modalities),
+            )
+            nominated = nominate(
+                archive=packed.outputs["archive"],
+                parity=parity.outputs["parity"],
+                task=task.task,
+                run_id=registered.outputs["run_id"],
+                version=registered.outputs["version"],
+                tracking_uri=tracking_uri,
+            )
+        for step in (registered, nominated):
+            step.set_caching_options(False)
+        repeated_when_changed(task)
+
+    return retrain

@@ -1,0 +1,41 @@
+"""Serve champions: fetch their archives from the registry, prove them unchanged, start TorchServe over them."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipelines.local.signals import termination_as_interrupt
+from pipelines.local.workspace import Workspace
+from promotion.registry import RegistryError, champions, fetch_archive
+from serving.archive import require_digest
+from serving.server import Server, ServerSettings, running
+
+
+@contextmanager
+def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Server, dict[str, str]]]:
+    """TorchServe over every champion until the block is left. Yields the server and the versions by task.
+
+    Raises:
+        RegistryError: there is no champion.
+        BusyError: this workspace is being served already.
+    """
+    versions = champions(workspace.tracking_uri)
+    if not versions:
+        raise RegistryError(
+            "no task has a champion: 'cpfd run TASK' makes a challenger, 'cpfd promote TASK' promotes it"
+        )
+    with workspace.serving_lock():
+        archives = workspace.folder / "archives"
+        shutil.rmtree(archives, ignore_errors=True)
+        archives.mkdir(parents=True)
+        paths = []
+        for version in versions.values():
+            path, digest = fetch_archive(workspace.tracking_uri, version, archives)
+            require_digest(path, digest)
+            paths.append(path)
+        with termination_as_interrupt(), running(paths, workspace.serving, settings) as server:
+            try:
+                server.save(workspace.server_file)
+                yield server, {task: str(version.version) for task, version in versions.items()}
+            finally:
+                workspace.server_file.unlink(missing_ok=True)

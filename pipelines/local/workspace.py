@@ -1,0 +1,63 @@
+"""Where a laptop keeps things: corpora, runs, the tracking database and what is served, all below one folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.files import locked
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths below ``folder``, absolute."""
+
+    folder: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> "Workspace":
+        return cls(folder.expanduser().resolve())
+
+    def corpus(self, name: str) -> Path:
+        """The corpus that a task names: below the workspace, or a path of its own."""
+        return Path(name).expanduser().resolve() if "/" in name else self.folder / "corpora" / name
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @property
+    def tracking_uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def tracked_artifacts(self) -> str:
+        return (self.folder / "mlflow-artifacts").as_uri()
+
+    @property
+    def feature_registry(self) -> str:
+        return str(self.folder / "feast" / "registry.db")
+
+    @property
+    def serving(self) -> Path:
+        return self.folder / "serving"
+
+    @property
+    def server_file(self) -> Path:
+        return self.folder / "server.json"
+
+    @contextmanager
+    def serving_lock(self) -> Iterator[None]:
+        """Hold the right to serve this workspace. Raises BusyError if another process holds it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        busy = "this workspace is being served already: stop the other 'cpfd serve' first"
+        with locked(self.folder / ".serving.lock", busy):
+            yield

@@ -1,0 +1,1 @@
+"""What people read of a run: pages made from records. Nothing is decided here, and nothing computed again."""

@@ -1,0 +1,94 @@
+"""The report: all evidence of a run on one page that needs nothing else to be shown."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from common.artifacts import CONSTANTS_FILE, EVALUATION, HISTORY_FILE
+from models.distillation.methods import learned_targets, sample_alphas
+from models.distillation.soft_targets import SoftTargets
+from models.evaluation.judging import MODELS, Evaluation
+from models.evaluation.metrics import TITLES
+from models.settings import Recipe
+from promotion.gate import Verdict
+from reports.plots import evidence as plots
+from reports.rendering import render
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run found out. ``probabilities`` and ``labels`` are of the evaluation rows."""
+
+    facts: dict[str, Any]
+    settings: dict[str, Any]
+    student: Recipe
+    set_aside: dict[str, int]
+    evaluation: Evaluation
+    probabilities: plots.Probabilities
+    labels: np.ndarray
+    teacher_loss: np.ndarray
+    alphas: np.ndarray
+    histories: dict[str, list[dict[str, float]]]
+    constants: dict[str, float]
+
+    @classmethod
+    def read(
+        cls,
+        facts: dict[str, Any],
+        settings: dict[str, Any],
+        evaluation: Evaluation,
+        scores: Path,
+        set_aside: list[Path],
+        soft_targets: Path,
+        networks: dict[str, Path],
+    ) -> "Evidence":
+        """From the run's artifacts."""
+        student = Recipe.model_validate({name: settings[name] for name in Recipe.model_fields})
+        reasons = pd.concat([pq.read_table(path)["reason"].to_pandas() for path in set_aside]).str.split(":").str[0]
+        table = pq.read_table(scores).to_pandas()
+        judging = table[table.split == EVALUATION]
+        targets = learned_targets(SoftTargets.read(soft_targets), student.distillation)
+        alphas, _ = sample_alphas(targets, student.distillation)
+        labelled = ~np.isnan(targets.loss)
+        return cls(
+            facts=facts,
+            settings=settings,
+            student=student,
+            set_aside={str(reason): int(count) for reason, count in reasons.value_counts().items()},
+            evaluation=evaluation,
+            probabilities={name: np.stack(judging[name].to_numpy()) for name in MODELS},
+            labels=judging.label.to_numpy(),
+            teacher_loss=targets.loss[labelled],
+            alphas=alphas[labelled],
+            histories={name: json.loads((folder / HISTORY_FILE).read_text()) for name, folder in networks.items()},
+            constants=json.loads((networks["student"] / CONSTANTS_FILE).read_text()),
+        )
+
+
+def render_report(evidence: Evidence, verdict: Verdict) -> str:
+    """The page as HTML text."""
+    roc, precision_recall = plots.curves(evidence.probabilities, evidence.labels, len(evidence.evaluation.classes))
+    return render(
+        "report.html",
+        facts=evidence.facts,
+        settings=json.dumps(evidence.settings, indent=1),
+        student=evidence.student,
+        set_aside=evidence.set_aside,
+        evaluation=evidence.evaluation,
+        titles=TITLES,
+        models=[(name, evidence.evaluation.models[name]) for name in MODELS],
+        verdict=verdict,
+        constants=evidence.constants,
+        plots=[
+            plots.f1_bars(evidence.evaluation),
+            roc,
+            precision_recall,
+            plots.learning_curves(evidence.histories),
+            plots.alpha_curve(evidence.teacher_loss, evidence.alphas),
+        ],
+    )

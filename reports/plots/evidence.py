@@ -1,0 +1,91 @@
+"""The report's plots, as SVG text."""
+
+import io
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from models.evaluation.judging import MODELS, Evaluation
+
+COLOURS = {"baseline": "#8a8f98", "student": "#1f6feb", "teacher": "#d97706"}
+Probabilities = dict[str, np.ndarray]
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG text that is the same each time."""
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "cpfd", "svg.fonttype": "none"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def axes_of(title: str, xlabel: str, ylabel: str, width: float = 4.6) -> tuple[Figure, Axes]:
+    """A figure of the house with its axes."""
+    figure = Figure(figsize=(width, 3.4))
+    axes = figure.subplots()
+    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def f1_bars(evaluation: Evaluation) -> str:
+    """F1 of each model with its 95 % interval."""
+    figure, axes = axes_of("F1 on the evaluation rows", "", "F1, with 95 % interval")
+    for position, name in enumerate(MODELS):
+        values = evaluation.models[name]
+        low, high = values.interval
+        error = [[max(values.judged - low, 0)], [max(high - values.judged, 0)]]
+        axes.bar(position, values.judged, color=COLOURS[name], yerr=error, capsize=5, width=0.6)
+    axes.set_xticks(range(len(MODELS)), MODELS)
+    lowest = min(values.interval[0] for values in evaluation.models.values())
+    axes.set_ylim(max(0, lowest - 0.1), 1)
+    return svg(figure)
+
+
+def curves(probabilities: Probabilities, labels: np.ndarray, classes: int) -> tuple[str, str]:
+    """ROC and precision-recall curves; over all (row, class) pairs if there are more than two classes."""
+    roc_figure, roc = axes_of("ROC", "false positive rate", "true positive rate")
+    pr_figure, pr = axes_of("Precision and recall", "recall", "precision")
+    for name in MODELS:
+        if classes == 2:
+            truth, scores = labels == 1, probabilities[name][:, 1]
+        else:
+            truth, scores = np.eye(classes, dtype=bool)[labels].ravel(), probabilities[name].ravel()
+        x, y, _ = roc_curve(truth, scores)
+        precision, recall, _ = precision_recall_curve(truth, scores)
+        roc.plot(x, y, color=COLOURS[name], label=name)
+        pr.plot(recall, precision, color=COLOURS[name], label=name)
+    for axes in (roc, pr):
+        axes.legend(frameon=False)
+    return svg(roc_figure), svg(pr_figure)
+
+
+def learning_curves(histories: dict[str, list[dict[str, float]]]) -> str:
+    """The named loss terms of baseline and student over epochs."""
+    figure, axes = axes_of("Loss terms in training", "epoch", "mean over rows")
+    styles = {"loss": "-", "label_loss": "--", "soft_target_loss": ":"}
+    for name, history in histories.items():
+        for term, style in styles.items():
+            if term in history[0] and not (name == "baseline" and term == "label_loss"):
+                epochs = [row["epoch"] for row in history]
+                label = f"{name}: {term.replace('_', ' ')}"
+                axes.plot(epochs, [row[term] for row in history], style, color=COLOURS[name], label=label)
+    axes.legend(frameon=False, fontsize=8)
+    return svg(figure)
+
+
+def alpha_curve(teacher_loss: np.ndarray, alphas: np.ndarray) -> str:
+    """Alpha against the teacher's loss on labelled training rows (the paper's figure 5), and where rows lie."""
+    figure, axes = axes_of("Trust in the teacher", "teacher's loss on the video", "")
+    shares = np.full(len(teacher_loss), 1 / len(teacher_loss))
+    axes.hist(teacher_loss, bins=30, weights=shares, color=COLOURS["teacher"], alpha=0.45, label="share of the videos")
+    order = np.argsort(teacher_loss)
+    axes.plot(teacher_loss[order], alphas[order], color=COLOURS["student"], label="alpha")
+    axes.legend(frameon=False)
+    axes.set_ylim(0, 1)
+    return svg(figure)

@@ -1,0 +1,140 @@
+"""Great Expectations over the raw window: what stops a run, what is set aside, what is told."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from corpus.contract import CorpusError
+from corpus.settings import ValidationSettings
+from corpus.validation.expectations import CRITICAL, DataInvalid, publish_page, raise_if_critical, validate
+from corpus.validation.raw_window import (
+    catalogue_expectations,
+    media_facts,
+    require_few_faults,
+    set_aside_catalogue,
+)
+from corpus.window import select_window
+from models.data.clips import probe
+
+START, END = pd.Timestamp("2026-06-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
+LIMITS = ValidationSettings(faulty_share=0.1)
+
+
+@pytest.fixture(scope="module")
+def facts(corpus, task):
+    rows = select_window(corpus, task.task, task.classes, START, END, task.window, 2, 0)
+    return media_facts(rows, probe, lambda _: None)
+
+
+def found(facts, task, tmp_path, limits=LIMITS):
+    table, expectations = catalogue_expectations(facts, task.classes, START, END, limits)
+    return validate(table, "raw_window", expectations, tmp_path / "docs")
+
+
+def criticals(findings):
+    return [finding.sentence for finding in findings if finding.severity == CRITICAL]
+
+
+def test_the_simulated_corpus_passes_with_warnings_on_what_is_odd_in_it(facts, task, tmp_path):
+    findings = found(facts, task, tmp_path)
+    assert criticals(findings) == []
+    assert any("titles have at most 4096 characters" in finding.sentence for finding in findings)
+    publish_page(tmp_path / "docs", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "media_error" in page
+    assert not re.search(r"<(script|link)[^>]*https?:", page)  # nothing is loaded from elsewhere
+
+
+def test_what_the_data_holds_does_not_lead_away_from_the_page(facts, task, tmp_path):
+    hostile = (
+        '<META/http-equiv="refresh" content="0;url=http://there"><form action="http://there"><base href="//there">'
+    )
+    rows = facts.assign(label=[hostile, *facts.label[1:]])
+    assert criticals(found(rows, task, tmp_path))
+    publish_page(tmp_path / "docs", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("&lt;META/http-equiv") > 0
+    tags = [tag.lower() for tag in re.findall(r"<(?:meta|form|base|link)[^>]*", page, re.IGNORECASE)]
+    assert [tag.split("=")[0] for tag in tags] == ["<meta charset", "<meta http-equiv"]
+    assert "form-action 'none'; base-uri 'none'" in tags[1]
+
+
+@pytest.mark.parametrize("share", [0.15, 0.29, 0.85])
+def test_as_many_faults_as_are_allowed_pass(facts, task, tmp_path, share):
+    rows = facts.head(100).assign(media_error=None, media_digest=[f"d{n}" for n in range(100)])
+    rows = rows.assign(video_id=[f"v{n}" for n in range(100)])
+    few, many = (rows.assign(media_error=["broken"] * count + [None] * (100 - count))
+                 for count in (round(100 * share), round(100 * share) + 1))  # fmt: skip
+    limits = LIMITS.model_copy(update={"faulty_share": share})
+    assert not any("are set aside" in each for each in criticals(found(few, task, tmp_path, limits)))
+    assert any("are set aside" in each for each in criticals(found(many, task, tmp_path / "many", limits)))
+    require_few_faults(set_aside_catalogue(few)[1], 100, share)
+    with pytest.raises(DataInvalid):
+        require_few_faults(set_aside_catalogue(many)[1], 100, share)
+
+
+def test_the_simulated_faults_are_set_aside_and_counted(facts):
+    sound, aside = set_aside_catalogue(facts)
+    reasons = aside.reason.str.split(":").str[0].value_counts()
+    assert set(reasons.index) == {"unreadable media", "duplicate media", "duplicate video_id"}
+    assert len(sound) + len(aside) == len(facts)
+    assert sound.video_id.is_unique
+
+
+def test_a_task_without_frames_expects_nothing_of_media(facts, task, tmp_path):
+    rows = facts.drop(columns=["media_error", "media_digest"]).assign(media_uri=None)
+    assert criticals(found(rows, task, tmp_path)) == []
+    assert "media_error" not in (tmp_path / "docs" / "result.json").read_text()
+    sound, aside = set_aside_catalogue(rows)
+    assert set(aside.reason) == {"duplicate video_id"}
+    assert len(sound) + len(aside) == len(rows)
+
+
+def test_videos_without_media_are_set_aside_where_frames_are_read(facts, task, tmp_path):
+    rows = facts.drop(columns=["media_error", "media_digest"]).head(60)
+    few = rows.assign(media_uri=rows.media_uri.where(rows.index > 2))
+    looked = media_facts(few, probe, lambda _: None)
+    _, aside = set_aside_catalogue(looked)
+    assert (aside.reason == "no media").sum() == 3
+    (told,) = [each.sentence for each in found(looked, task, tmp_path) if "media can be opened" in each.sentence]
+    assert "no media" in told
+    with pytest.raises(CorpusError, match="none of the window's videos has media .* leave frames out"):
+        media_facts(rows.assign(media_uri=None), probe, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda f: f.assign(label=f.label.where(f.index > 3, "maybe")), "labels are classes of the task"),
+        (lambda f: f.assign(video_id=f.video_id.where(f.index > 2)), "every video has an id"),
+        (lambda f: f.assign(published_at=END), "videos were published inside the window"),
+        (lambda f: f.assign(media_error="broken"), "at most 10.0% of the videos are set aside"),
+    ],
+)
+def test_a_failed_critical_expectation_says_which_with_counts_and_examples(facts, task, tmp_path, change, sentence):
+    findings = found(change(facts), task, tmp_path)
+    with pytest.raises(DataInvalid, match=sentence) as caught:
+        raise_if_critical(findings, "raw window")
+    assert "rows fail, such as" in str(caught.value)
+
+
+def test_a_class_that_is_too_rare_stops_the_run(facts, task, tmp_path):
+    findings = found(facts, task, tmp_path, ValidationSettings(faulty_share=0.1, least_class_share=0.9))
+    assert any("at least 90.0% of the labels are" in sentence for sentence in criticals(findings))
+
+
+def test_an_expectation_that_cannot_be_computed_counts_as_critical(tmp_path):
+    import great_expectations.expectations as gxe
+
+    checks = [gxe.ExpectColumnValuesToNotBeNull(column="nowhere", severity="warning")]
+    findings = validate(pd.DataFrame({"video_id": ["a"]}), "t", checks, tmp_path / "docs")
+    assert [finding.severity for finding in findings] == [CRITICAL]
+    assert "could not be checked" in findings[0].sentence
+
+
+def test_more_faults_than_the_limit_stop_the_run():
+    aside = pd.DataFrame({"video_id": ["a", "b"], "reason": ["truncated", "empty"]})
+    require_few_faults(aside, 100, 0.05)
+    with pytest.raises(DataInvalid, match="2 of 10 videos do not decode.*a: truncated"):
+        require_few_faults(aside, 10, 0.05)

@@ -1,0 +1,125 @@
+"""The two networks: what they read, what they ignore, and that they come back from disk as they were."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.data.text import learn_tokenizer
+from models.networks.dfxvlm import DenseScaler, DFXVLMConfig, DFXVLMForClassification
+from models.networks.xvlm import XVLMConfig, XVLMForClassification
+from models.settings import Recipe, TextSettings
+
+WORDS = [first + second for first in "abcdefghij" for second in "abcdefghij"]
+TOKENIZER = learn_tokenizer(WORDS * 2, TextSettings(vocabulary=100))
+
+
+@pytest.fixture
+def inputs() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "frames": torch.randint(0, 256, (3, 2, 32, 32, 3), generator=generator, dtype=torch.uint8),
+        "input_ids": torch.randint(5, 90, (3, 9), generator=generator),
+        "attention_mask": torch.ones(3, 9, dtype=torch.long),
+    }
+
+
+def student(settings: Recipe, seed: int = 0) -> XVLMForClassification:
+    torch.manual_seed(seed)
+    return XVLMForClassification(XVLMConfig.from_settings(settings, TOKENIZER)).eval()
+
+
+def test_padding_does_not_change_the_answer(recipe, inputs):
+    model = student(recipe)
+    padded = {
+        **inputs,
+        "input_ids": torch.nn.functional.pad(inputs["input_ids"], (0, 4), value=7),
+        "attention_mask": torch.nn.functional.pad(inputs["attention_mask"], (0, 4)),
+    }
+    torch.testing.assert_close(model(**inputs), model(**padded), atol=1e-5, rtol=0)
+
+
+def test_text_attention_is_not_causal(recipe, inputs):
+    model = student(recipe)
+    changed = {**inputs, "input_ids": inputs["input_ids"].clone()}
+    changed["input_ids"][:, -1] = 3
+    assert (model(**inputs) - model(**changed)).abs().min() > 0  # the first token sees the last one
+
+
+def test_the_order_of_frames_matters_once_positions_are_learned(recipe, inputs):
+    model = student(recipe)
+    flipped = {**inputs, "frames": inputs["frames"].flip(1)}
+    torch.testing.assert_close(model(**inputs), model(**flipped), atol=1e-5, rtol=0)
+    torch.nn.init.normal_(model.xvlm.frame_position, std=30)
+    assert (model(**inputs) - model(**flipped)).abs().max() > 1e-4
+
+
+def test_visual_tokens_are_mean_then_patches_frame_by_frame(recipe, inputs):
+    model = student(recipe)
+    tokens = model.xvlm.visual_tokens(inputs["frames"])
+    per_frame = tokens.shape[1] // 2
+    torch.testing.assert_close(tokens[:, 0], tokens[:, 1:per_frame].mean(1), atol=1e-5, rtol=0)
+
+
+def test_a_network_comes_back_from_disk_as_it_was(recipe, inputs, tmp_path):
+    model = student(recipe)
+    model.save_pretrained(tmp_path)
+    again = XVLMForClassification.from_pretrained(tmp_path).eval()
+    assert torch.equal(model(**inputs), again(**inputs))
+    assert again.config.classes == list(recipe.classes)
+    assert not [path for path in tmp_path.iterdir() if path.suffix not in (".json", ".safetensors")]
+
+
+def test_start_weights_depend_on_the_seed_alone(recipe):
+    first, same, other = (student(recipe, seed) for seed in (0, 0, 1))
+    pairs = zip(first.parameters(), same.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert not torch.equal(first.head[0].weight, other.head[0].weight)
+
+
+def test_the_teacher_reads_dense_features_and_keeps_its_scaler(recipe, inputs, tmp_path, rng):
+    torch.manual_seed(0)
+    config = DFXVLMConfig.from_settings(recipe, TOKENIZER, dense_features=["a", "b"], dense_widths=[8])
+    teacher = DFXVLMForClassification(config).eval()
+    teacher.scaler.fit(rng.normal(100, 20, (50, 2)))
+    teacher.save_pretrained(tmp_path)
+    again = DFXVLMForClassification.from_pretrained(tmp_path).eval()
+    dense = torch.tensor([[100.0, 80.0], [torch.nan, torch.inf], [1e30, -1e30]])
+    assert torch.equal(teacher(**inputs, dense=dense), again(**inputs, dense=dense))
+    assert torch.isfinite(again(**inputs, dense=dense)).all()
+    assert not torch.equal(teacher(**inputs, dense=dense), teacher(**inputs, dense=dense + 5))
+
+
+@pytest.mark.parametrize("reads_raw", [True, False])
+def test_the_teachers_parts_are_its_forward_pass_with_the_same_draws_of_dropout(recipe, inputs, reads_raw):
+    torch.manual_seed(0)
+    config = DFXVLMConfig.from_settings(
+        recipe, TOKENIZER, dense_features=["a", "b"], dense_widths=[8], dense_absence=0.5, reads_raw=reads_raw
+    )
+    teacher = DFXVLMForClassification(config).eval()
+    dense = torch.tensor([[1.0, -2.0], [torch.nan, 0.5], [3.0, 3.0]])
+    split = teacher.classify(teacher.raw_states(**inputs), teacher.dense_states(dense))
+    assert torch.equal(teacher(**inputs, dense=dense), split)
+    parts = {name.split(".")[0] for name in teacher.state_dict()}
+    assert parts == {"scaler", "dense_branch", "head", *(["xvlm"] if reads_raw else [])}
+    teacher.train()
+    torch.manual_seed(1)
+    drawn = teacher(**inputs, dense=dense)
+    torch.manual_seed(1)
+    hidden = dense.masked_fill(torch.rand(3, 1) < 0.5, torch.nan)
+    branches = [teacher.dense_branch(teacher.scaler(hidden))]
+    if reads_raw:
+        branches.insert(0, teacher.xvlm(**inputs))
+    assert torch.equal(drawn, teacher.head(torch.cat(branches, dim=1)))
+    assert not torch.equal(drawn, split)
+
+
+def test_scaler_standardises_and_marks_what_is_missing(rng):
+    values = np.stack([rng.normal(50, 10, 500), np.full(500, np.nan), np.full(500, 3.0)], axis=1)
+    values[0, 0], values[1, 0] = np.nan, np.inf
+    scaler = DenseScaler(3)
+    scaler.fit(values)
+    out = scaler(torch.from_numpy(values.astype(np.float32)))
+    assert torch.isfinite(out).all()
+    assert out[:2, 3].tolist() == [1, 1]
+    assert out[:, 4].sum() == 500
+    assert abs(float(out[2:, 0].median())) < 0.1

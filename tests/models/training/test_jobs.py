@@ -1,0 +1,134 @@
+"""Real processes: a training that is killed and goes on, and one that two processes share."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from models.evaluation.scoring import score_teachers
+from models.settings import Recipe
+from models.training.checkpoints import STATE
+from models.training.jobs import Job, train
+from models.training.loop import TrainingError
+from models.training.recipes import train_teachers
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def job(artifacts: Path, settings: Recipe, output: Path, kind: str = "baseline", **rest) -> Job:
+    return Job(
+        kind=kind,
+        catalogue=artifacts / "catalogue.parquet",
+        clips=artifacts / "clips.arrow",
+        recipe=settings,
+        seed=0,
+        output=output,
+        **rest,
+    )
+
+
+def changed(settings: Recipe, **training) -> Recipe:
+    return settings.model_copy(update={"training": settings.training.model_copy(update=training)})
+
+
+def start(work: Job, file: Path) -> subprocess.Popen:
+    file.write_text(work.model_dump_json())
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "models.training.jobs", str(file)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def steps_done(checkpoints: Path) -> tuple[int, int]:
+    """(epoch, batch) of the newest kept state."""
+    found = list(checkpoints.rglob(STATE))
+    if not found:
+        return 0, 0
+    with safe_open(max(found, key=lambda path: path.stat().st_mtime), framework="pt") as file:
+        progress = json.loads(file.metadata()["facts"])["progress"]
+    return progress["epoch"], progress["batch"]
+
+
+@pytest.mark.parametrize("kind", ["baseline", "teachers"])
+def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(kind, artifacts, recipe, tmp_path):
+    settings = changed(recipe, epochs=3, batch_size=8, checkpoint_steps=1, patience=3)
+    checkpoints = tmp_path / "checkpoints"
+    rest = {"privileged": artifacts / "privileged"} if kind == "teachers" else {}
+    whole = start(job(artifacts, settings, tmp_path / "whole", kind, **rest), tmp_path / "whole.json")
+    assert whole.wait() == 0
+    broken = job(artifacts, settings, tmp_path / "broken", kind, checkpoints=checkpoints, **rest)
+    for least in ((1, 3), (2, 4)):  # twice, so that a state made after going on is gone on from, too
+        process = start(broken, tmp_path / "broken.json")
+        while steps_done(checkpoints) < least:
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "broken").exists()
+    again = start(broken, tmp_path / "broken.json")
+    told, _ = again.communicate()
+    assert again.returncode == 0
+    assert "goes on from the state kept at epoch" in told
+    folders = [Path(), *(Path(f"fold-{fold}") for fold in range(2))] if kind == "teachers" else [Path()]
+    for folder in folders[-2:]:
+        first, second = (load_file(tmp_path / name / folder / "model.safetensors") for name in ("whole", "broken"))
+        assert all(torch.equal(first[name], second[name]) for name in first)
+        curves = [json.loads((tmp_path / name / folder / "history.json").read_text()) for name in ("whole", "broken")]
+        assert curves[0] == curves[1]
+    assert not list(checkpoints.rglob("*.safetensors"))
+
+
+def test_another_seed_or_setting_does_not_go_on_from_it(artifacts, recipe, tmp_path):
+    one = job(artifacts, recipe, tmp_path)
+    assert one.fingerprint() == job(artifacts, recipe, tmp_path / "elsewhere").fingerprint()
+    assert one.fingerprint() != one.model_copy(update={"seed": 1}).fingerprint()
+    assert one.fingerprint() != job(artifacts, changed(recipe, epochs=9), tmp_path).fingerprint()
+
+
+def test_two_processes_have_the_curve_of_one(artifacts, run_data, recipe, tmp_path):
+    """Without dropout, which each process draws for itself; 61 rows, so that batches are uneven."""
+    network = recipe.network.model_copy(update={"dropout": 0.0})
+    texts = recipe.model_copy(update={"network": network, "modalities": ("title", "overlay_text")})
+    curves, weights = [], []
+    for processes in (1, 2):
+        settings = changed(texts, epochs=3, batch_size=30, processes=processes, accumulation=2)
+        train(job(artifacts, settings, tmp_path / str(processes)))
+        curves.append(json.loads((tmp_path / str(processes) / "history.json").read_text()))
+        weights.append(load_file(tmp_path / str(processes) / "model.safetensors"))
+    assert len(run_data.rows("train")) % 30 % 2 == 1 or len(run_data.rows("train")) % 30
+    for one, two in zip(*curves, strict=True):
+        assert two == pytest.approx(one, rel=1e-3)
+    assert max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0]) < 1e-2
+
+
+def test_a_failure_in_several_processes_is_told_in_its_own_words(artifacts, recipe, tmp_path):
+    distillation = recipe.distillation.model_copy(update={"folds": 19})
+    settings = changed(recipe.model_copy(update={"distillation": distillation}), processes=2)
+    with pytest.raises(TrainingError, match="needs 'privileged'"):
+        train(job(artifacts, settings, tmp_path / "out", "teachers"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_student_job_learns_from_stored_soft_targets(artifacts, run_data, recipe, tmp_path):
+    import pyarrow.parquet as pq
+
+    dense = artifacts / "privileged"
+    teachers = [teacher for teacher, _ in train_teachers(run_data, dense, recipe, 0).values()]
+    targets, _ = score_teachers(teachers, run_data, dense, recipe)
+    pq.write_table(targets.table(), tmp_path / "soft.parquet")
+    train(job(artifacts, recipe, tmp_path / "student", "student", soft_targets=tmp_path / "soft.parquet"))
+    found = json.loads((tmp_path / "student" / "distillation.json").read_text())
+    assert 0.1 < found["mean_alpha"] < 0.9
+    assert (tmp_path / "student" / "model.safetensors").is_file()

@@ -10,18 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import timedelta
 from pathlib import Path
 
 from common.source import code_version
-from corpus.contract import newest_publication, snapshot_id
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
-from pipelines.graphs.retrain import retrain_pipeline
-from pipelines.local.runner import run_locally, window_arguments
+from pipelines.local.run import run_task
 from pipelines.local.workspace import Workspace
+from pipelines.request import Request
 from pipelines.task import load_task
-from promotion.registry import prepare
 
 IMPORTS = {
     "select-window": "corpus.window",
@@ -57,16 +54,11 @@ def main() -> None:
         started = time.monotonic()
         simulate(workspace.corpus(task.corpus), SimulationSettings())
         rows = [("simulate the corpus", time.monotonic() - started, 0.0)]
-        corpus = workspace.corpus(task.corpus)
-        prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
-        newest = newest_publication(corpus).as_py().replace(hour=0, minute=0, second=0, microsecond=0)
-        end = newest + timedelta(days=1)
-        arguments = window_arguments(task, workspace, end, 3, snapshot_id(corpus))
-        arguments |= {"tracking_uri": workspace.tracking_uri, "run_name": "bench"}
-        result = run_locally(retrain_pipeline(task), arguments, task.task, workspace, "bench", cached=False)
+        result = run_task(Request.in_workspace(task, workspace), workspace, cached=False).result
     cost = {modules: import_seconds(modules) for modules in sorted(set(IMPORTS.values()))}
-    rows += [(step, seconds, min(seconds, cost[IMPORTS[step]])) for step, seconds in result.steps.items()]
-    between = result.seconds - sum(result.steps.values())
+    taken = {step: seconds or 0.0 for step, seconds in result.steps.items()}
+    rows += [(step, seconds, min(seconds, cost[IMPORTS[step]])) for step, seconds in taken.items()]
+    between = result.seconds - sum(taken.values())
     rows.append(("between the steps", between, between))
     total, outside = sum(row[1] for row in rows), sum(row[2] for row in rows)
     print(f"{code_version()}, {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}")

@@ -7,12 +7,19 @@ from components.base import component
 
 @component()
 def decode_clips(
-    catalogue: Input[Dataset], recipe: str, validation: str, clips: Output[Dataset], set_aside: Output[Dataset]
+    catalogue: Input[Dataset],
+    clip_settings: str,
+    modalities: list,
+    validation: str,
+    clip_store: str,
+    clips: Output[Dataset],
+    set_aside: Output[Dataset],
 ) -> None:
     """Videos that open but do not decode are set aside; more of them than the limit stop the run.
 
-    Clips that are not stored (``clips.stored``) are decoded by the trainings instead. Where frames are not among
-    the modalities nothing is decoded, and ``clips`` is empty.
+    Below ``clip_store`` ('' for nowhere) clips are kept for other tasks with the same videos and clip settings. Clips
+    that are not stored (``clips.stored``) are decoded by the trainings instead. Where frames are not among the
+    modalities nothing is decoded, and ``clips`` is empty.
     """
     from pathlib import Path
 
@@ -21,19 +28,24 @@ def decode_clips(
     from components.output import counter
     from corpus.settings import ValidationSettings
     from corpus.validation.raw_window import require_few_faults, write_set_aside
+    from models.data.clip_cache import shared_clips
     from models.data.clip_stream import write_sources
     from models.data.clips import write_clips
-    from models.settings import Recipe
+    from models.settings import ClipSettings
 
-    settings = Recipe.model_validate_json(recipe)
+    settings = ClipSettings.model_validate_json(clip_settings)
     limit = ValidationSettings.model_validate_json(validation).faulty_share
     rows = pd.read_parquet(catalogue.path, columns=["video_id", "media_uri"])
-    videos = zip(rows.video_id, rows.media_uri, strict=True) if "frames" in settings.modalities else ()
+    videos = list(zip(rows.video_id, rows.media_uri, strict=True)) if "frames" in modalities else []
     faults: list[tuple[str, str]] = []
-    if settings.clips.stored:
-        faults = write_clips(videos, Path(clips.path), settings.clips, counter("decoded", len(rows)))
+    if not settings.stored:
+        write_sources(videos, Path(clips.path), settings)
+    elif clip_store and videos:
+        progress = counter("decoded", len(rows))
+        faults, found = shared_clips(videos, Path(clips.path), settings, Path(clip_store), progress)
+        print(f"{len(videos) - len(faults)} clips{', decoded by an earlier run' if found else ''}", flush=True)
     else:
-        write_sources(videos, Path(clips.path), settings.clips)
+        faults = write_clips(videos, Path(clips.path), settings, counter("decoded", len(rows)))
     aside = pd.DataFrame(faults, columns=["video_id", "reason"], dtype="string")
     write_set_aside(aside, Path(set_aside.path), len(rows))
     require_few_faults(aside, len(rows), limit)

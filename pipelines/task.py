@@ -3,7 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import field_validator, model_validator
@@ -36,7 +36,7 @@ class Task(Recipe, frozen=True, extra="forbid"):
     labels: str
     features: tuple[str, ...] = ()
     corpus: str = "simulated"
-    profile: Literal["tiny", "laptop", "base"] = "base"
+    profile: str = "base"
     seed: int = 0
     window: WindowSettings = WindowSettings()
     validation: ValidationSettings = ValidationSettings()
@@ -52,6 +52,13 @@ class Task(Recipe, frozen=True, extra="forbid"):
     def _plain_name(cls, name: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
             raise ValueError("must be lower-case letters, digits and underscores, starting with a letter")
+        return name
+
+    @field_validator("profile")
+    @classmethod
+    def _known_profile(cls, name: str) -> str:
+        if name not in _profiles():
+            raise ValueError(f"there is no profile {name}: there are {', '.join(_profiles())}")
         return name
 
     @field_validator("classes", "features")

@@ -1,12 +1,16 @@
 """The commands that make a corpus."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.console import err, out, simulate_corpus
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
+from pipelines.cli.output import err, out
+
+if TYPE_CHECKING:
+    from corpus.simulation.causes import SimulationSettings
+    from pipelines.local.workspace import Workspace
 
 corpus_app = typer.Typer(help="Make a corpus: simulated, or from your own videos.", no_args_is_help=True)
 
@@ -55,3 +59,22 @@ def corpus_import(
         )
     listed = ", ".join(f"{count} {table}" for table, count in counts.items())
     out.print(f"Imported {listed} to {target}")
+
+
+def simulate_corpus(
+    workspace: "Workspace", name: str, settings: "SimulationSettings", replace: bool, tables_only: bool = False
+) -> None:
+    """Make a simulated corpus, with a bar while it is made."""
+    from rich.progress import Progress
+
+    from corpus.contract import read_manifest
+    from corpus.simulation.simulate import simulate
+    from corpus.simulation.tables import simulate_tables
+
+    target = workspace.corpus(name)
+    make, doing = (simulate_tables, "writing tables") if tables_only else (simulate, "rendering videos")
+    with Progress(console=err, transient=True) as bar:
+        step = bar.add_task(doing, total=settings.videos)
+        make(target, settings, replace, lambda done: bar.update(step, completed=done))
+    manifest = read_manifest(target)
+    out.print(f"{manifest.description}\nMade by: {manifest.made_by}\nIn: {target}")

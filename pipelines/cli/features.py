@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipelines.cli.console import out
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
+from pipelines.cli.output import out
 
 if TYPE_CHECKING:
     from pipelines.local.feature_worth import Worth

@@ -8,19 +8,46 @@ import typer
 
 if TYPE_CHECKING:
     from pipelines.local.workspace import Workspace
+    from pipelines.task import Task
 
+HERE = Path(".cpfd")
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", envvar="CPFD_WORKSPACE", help="Folder that holds corpora, runs and models.")
 ]
-TaskArgument = Annotated[str, typer.Argument(metavar="TASK", help="A task; 'cpfd tasks' lists them.")]
+TasksOption = Annotated[
+    Path | None,
+    typer.Option("--tasks", envvar="CPFD_TASKS", help="Folder of task files. Default: tasks/ in the workspace."),
+]
+TaskArgument = Annotated[
+    str, typer.Argument(metavar="TASK", help="A task, by name ('cpfd tasks' lists them) or by the path of its file.")
+]
 EndOption = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="First day after the window. Default: the day after the newest video."),
 ]
-HERE = Path(".cpfd")
+# A hundred years: data of any age can be run, and a date before year 1 cannot come about.
+MonthsOption = Annotated[int, typer.Option("--months", min=1, max=1200, help="Length of the window.")]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Repeat every step, also those that did not change.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def workspace_at(folder: Path) -> "Workspace":
+    """Raises WorkspaceMoved if the workspace was made at another place."""
+    from pipelines.local.adoption import require_own_place
     from pipelines.local.workspace import Workspace
 
-    return Workspace.at(folder)
+    workspace = Workspace.at(folder)
+    require_own_place(workspace.folder)
+    return workspace
+
+
+def tasks_folder(workspace: "Workspace", tasks: Path | None) -> Path:
+    """Where the user's own task files are looked for."""
+    return tasks or workspace.tasks
+
+
+def chosen_task(name: str, workspace: "Workspace", tasks: Path | None) -> "Task":
+    """The task of that name or path. Raises TaskError."""
+    from pipelines.task import load_task
+
+    return load_task(name, tasks_folder(workspace, tasks))

@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kfp import dsl
-
 from common.source import code_version
 from components.compare_variants import compare_variants
 from components.measure_cost import measure_cost
@@ -15,7 +13,9 @@ from components.train_teacher import train_teacher
 from components.train_variants import train_variants
 from models.studies.study import Variant
 from models.studies.variants import GENERALISED, MAIN, PRIVILEGED, VANILLA_KD, full_study
-from pipelines.graphs.prepare import on_gpu, prepare, repeated_when_changed
+from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline
+from pipelines.graphs.prepare import prepare
+from pipelines.request import Inputs
 from pipelines.task import Task
 
 
@@ -24,21 +24,10 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
     version_of_code = code_version()
     settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
 
-    @dsl.pipeline(name=f"cpfd-ablate-{task.task.replace('_', '-')}", description=f"Study: {task.description}")
-    def ablate(
-        corpus: str,
-        window_end: str,
-        feature_registry: str,
-        months: int = 3,
-        seed: int = task.seed,
-        snapshot: str = "",
-        checkpoints: str = "",
-        feature_profile: str = "local",
-    ) -> None:
+    def build(inputs: Inputs) -> None:
         """Groups of students, each with its own teacher: they wait for nothing but that teacher."""
-        prepared = prepare(
-            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
-        )
+        prepared = prepare(task, inputs)
+        seed, checkpoints = inputs.seed, inputs.checkpoints
 
         def group(of: Variant, variants: Sequence[Variant], rows: dict[str, Any]) -> tuple[Any, Any, Any]:
             """The teacher of a method, its soft targets, and the scores of the students that learn from it."""
@@ -79,7 +68,6 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
             scores_of_quarter=with_labels(0.25),
             scores_of_eighth=with_labels(0.125),
         )
-        repeated_when_changed(task)
-        compared.set_caching_options(False)  # it takes seconds, and its page is looked for in the run's folder
+        never_from_cache(compared)
 
-    return ablate
+    return pipeline(task, "ablate", build)

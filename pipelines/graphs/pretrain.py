@@ -3,33 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
-from kfp import dsl
-
 from components.pretrain import pretrain
-from pipelines.graphs.prepare import on_gpu, prepare, repeated_when_changed
+from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline
+from pipelines.graphs.prepare import prepare
+from pipelines.request import Inputs
 from pipelines.task import Task
 
 
 def pretrain_pipeline(task: Task) -> Callable[..., Any]:
     """Pre-training on the videos of a task's window that no judge will see, with the task's network and schedule."""
 
-    @dsl.pipeline(name=f"cpfd-pretrain-{task.task.replace('_', '-')}", description=f"Pre-training: {task.description}")
-    def pretraining(
-        corpus: str,
-        window_end: str,
-        feature_registry: str,
-        months: int = 3,
-        seed: int = task.seed,
-        snapshot: str = "",
-        checkpoints: str = "",
-        feature_profile: str = "local",
-    ) -> None:
-        prepared = prepare(
-            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
-        )
-        trained = pretrain(**prepared.rows, seed=seed, checkpoints=checkpoints)
+    def build(inputs: Inputs) -> None:
+        prepared = prepare(task, inputs)
+        trained = pretrain(**prepared.rows, seed=inputs.seed, checkpoints=inputs.checkpoints)
         on_gpu(task, trained)
-        repeated_when_changed(task)
-        trained.set_caching_options(False)  # its folder is looked for in the run's
+        never_from_cache(trained)
 
-    return pretraining
+    return pipeline(task, "pretrain", build)

@@ -18,7 +18,9 @@ from components.register import register
 from components.score_teacher import score_teacher
 from components.train_baseline import train_baseline
 from components.train_teacher import train_teacher
-from pipelines.graphs.prepare import on_gpu, prepare, repeated_when_changed
+from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline
+from pipelines.graphs.prepare import prepare
+from pipelines.request import Inputs
 from pipelines.task import Task
 
 
@@ -27,23 +29,10 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
     version_of_code = code_version()
     settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
 
-    @dsl.pipeline(name=f"cpfd-{task.task.replace('_', '-')}", description=task.description)
-    def retrain(
-        corpus: str,
-        window_end: str,
-        tracking_uri: str,
-        feature_registry: str,
-        run_name: str,
-        months: int = 3,
-        seed: int = task.seed,
-        snapshot: str = "",
-        checkpoints: str = "",
-        feature_profile: str = "local",
-    ) -> None:
+    def build(inputs: Inputs) -> None:
         """Every step names what it reads: only the teacher's two steps are given the privileged artifact."""
-        prepared = prepare(
-            task, corpus, window_end, months, seed, snapshot, checkpoints, feature_registry, feature_profile
-        )
+        prepared = prepare(task, inputs)
+        seed, checkpoints = inputs.seed, inputs.checkpoints
         rows, privileged = prepared.rows, prepared.privileged
         baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
         teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
@@ -75,8 +64,8 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             report=decided.outputs["report"],
             settings=settings,
             code_version=version_of_code,
-            tracking_uri=tracking_uri,
-            run_name=run_name,
+            tracking_uri=inputs.tracking_uri,
+            run_name=inputs.run_name,
         )
         on_gpu(task, baseline, teacher, scored, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
@@ -99,10 +88,8 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
                 task=task.task,
                 run_id=registered.outputs["run_id"],
                 version=registered.outputs["version"],
-                tracking_uri=tracking_uri,
+                tracking_uri=inputs.tracking_uri,
             )
-        for step in (registered, nominated):
-            step.set_caching_options(False)
-        repeated_when_changed(task)
+        never_from_cache(registered, nominated)
 
-    return retrain
+    return pipeline(task, "", build)

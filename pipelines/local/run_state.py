@@ -1,41 +1,63 @@
-"""Where a local run stands, in a file beside its log: also told of runs that never reached MLflow."""
+"""Where a local run stands, in a file beside its log: also of runs that never reached MLflow."""
 
 import json
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from common.files import whole
+
+STATE_FILE = "state.json"
+RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
 
 
 @dataclass
 class RunState:
     """Writes state.json whenever the run moves on: running, finished, failed or stopped."""
 
-    path: Path
+    folder: Path
     task: str
+    started: float = field(default_factory=time.time)
     last: tuple[str, str, str] = ("", "", "")
 
-    def note(self, status: str, step: str, reason: str = "") -> None:
-        if self.last == (status, step, reason):
+    def note(self, status: str, step: str, reason: str = "", **more: Any) -> None:
+        """``more`` is kept beside it: what the run came to."""
+        if self.last == (status, step, reason) and not more:
             return
         self.last = (status, step, reason)
-        values = {"task": self.task, "status": status, "step": step, "reason": reason, "pid": psutil.Process().pid}
-        with whole(self.path) as partial:
-            partial.write_text(json.dumps(values))
+        process = psutil.Process()
+        values = {
+            "run": self.folder.name,
+            "task": self.task,
+            "status": status,
+            "step": step,
+            "reason": reason,
+            "started": self.started,
+            "seconds": time.time() - self.started,
+            "pid": process.pid,
+            "pid_started": process.create_time(),
+            **more,
+        }
+        with whole(self.folder / STATE_FILE) as partial:
+            partial.write_text(json.dumps(values, indent=1))
 
 
-def unfinished_runs(runs: Path, task: str) -> list[tuple[str, str]]:
-    """(name, where it stands) of the task's local runs that did not finish, newest first."""
-    found = []
-    for path in runs.glob("*/state.json"):
-        state = json.loads(path.read_text())
-        if state["task"] != task or state["status"] == "finished":
-            continue
-        status = state["status"]
-        if status == "running" and not psutil.pid_exists(state["pid"]):
-            status = "stopped"
-        reason = f": {state['reason']}" if state["reason"] else ""
-        found.append((path.parent.name, f"{status} at {state['step'] or 'the start'}{reason}"))
-    return sorted(found, reverse=True)
+def run_states(runs: Path) -> Iterator[dict[str, Any]]:
+    """The states of all local runs, newest first; one whose process is gone without a word is stopped."""
+    states = [json.loads(path.read_text()) for path in runs.glob(f"*/{STATE_FILE}")]
+    for state in sorted(states, key=lambda each: -each["started"]):
+        if state["status"] == RUNNING and not is_alive(state):
+            state["status"] = STOPPED
+        yield state
+
+
+def is_alive(state: dict[str, Any]) -> bool:
+    """Whether the process of a run is still there: the one with that id that started then."""
+    try:
+        return abs(psutil.Process(state["pid"]).create_time() - state["pid_started"]) < 1  # seconds; clocks are coarse
+    except psutil.NoSuchProcess:
+        return False

@@ -35,6 +35,16 @@ class Workspace:
         return self.folder / "checkpoints"
 
     @property
+    def clips(self) -> Path:
+        """Decoded clips that tasks share."""
+        return self.folder / "clips"
+
+    @property
+    def tasks(self) -> Path:
+        """The user's own task files."""
+        return self.folder / "tasks"
+
+    @property
     def tracking_uri(self) -> str:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 

@@ -56,8 +56,8 @@ def test_nothing_is_decoded_and_both_artifacts_are_there(catalogue, task, tmp_pa
     student = task.recipe.model_copy(update={"modalities": tuple(NO_FRAMES)})
     clips, aside = output(tmp_path, "clips.arrow"), output(tmp_path, "undecodable.parquet")
     decode_clips.python_func(
-        catalogue=catalogue, recipe=student.model_dump_json(), validation=task.validation.model_dump_json(),
-        clips=clips, set_aside=aside,
+        catalogue=catalogue, clip_settings=student.clips.model_dump_json(), modalities=list(student.modalities),
+        validation=task.validation.model_dump_json(), clip_store="", clips=clips, set_aside=aside,
     )  # fmt: skip
     assert ClipStore(Path(clips.path)).video_ids == []
     assert len(pd.read_parquet(aside.path)) == 0

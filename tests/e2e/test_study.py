@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from models.studies.variants import full_study
-from pipelines.cli.console import ablate_task
+from pipelines.local.run import run_study
 from pipelines.local.workspace import Workspace
+from pipelines.request import Request
 from pipelines.task import Task
 
 pytestmark = pytest.mark.end_to_end
@@ -22,9 +23,9 @@ def studied(tmp_path_factory, corpus: Path, task: Task) -> tuple[Task, Path]:
     workspace.corpus(task.corpus).symlink_to(corpus)
     training = task.training.model_copy(update={"epochs": 1})
     short = task.model_copy(update={"training": training})
-    ablate_task(workspace, short, None, 1, seeds=1, cached=True)
-    (folder,) = workspace.runs.iterdir()
-    return short, folder
+    result, page, _ = run_study(Request.in_workspace(short, workspace, months=1), workspace, seeds=1)
+    assert page == result.folder / "study.html"
+    return short, result.folder
 
 
 def test_every_student_of_the_plan_is_measured_at_every_share(studied):

@@ -1,0 +1,60 @@
+"""Decoded clips that several tasks share: the same videos with the same clip settings are decoded once."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from common.files import locked, whole
+from common.source import code_digest
+from models.data.clips import write_clips
+from models.settings import ClipSettings
+
+CLIPS, FAULTS = "clips.arrow", "faults.json"
+Faults = list[tuple[str, str]]
+
+
+def shared_clips(
+    videos: Sequence[tuple[str, str]],
+    path: Path,
+    settings: ClipSettings,
+    store: Path,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[Faults, bool]:
+    """As ``write_clips``, but what ``store`` holds for these videos and settings is taken from there.
+
+    ``path`` becomes a hard link to the file in the store where the file system allows it, else a copy.
+
+    Returns:
+        (video_id, reason) of the videos that could not be decoded, and whether the clips were in the store.
+    """
+    kept = store / _key(videos, settings)
+    store.mkdir(parents=True, exist_ok=True)
+    with locked(store / f"{kept.name}.lock"):
+        found = kept.is_dir()
+        if not found:
+            with whole(kept) as partial:
+                partial.mkdir()
+                faults = write_clips(videos, partial / CLIPS, settings, progress)
+                (partial / FAULTS).write_text(json.dumps(faults))
+    path.unlink(missing_ok=True)
+    try:
+        os.link(kept / CLIPS, path)
+    except OSError:
+        shutil.copyfile(kept / CLIPS, path)
+    return [(video_id, reason) for video_id, reason in json.loads((kept / FAULTS).read_text())], found
+
+
+def unused(store: Path) -> list[Path]:
+    """What the store holds and no run links to any more; for copies, and on file systems without links, all of it."""
+    return [each for each in sorted(store.glob("*/")) if (each / CLIPS).stat().st_nlink == 1]
+
+
+def _key(videos: Sequence[tuple[str, str]], settings: ClipSettings) -> str:
+    """A digest of the videos, the settings, and the code that decodes."""
+    digest = hashlib.sha256(f"{settings.model_dump_json()} {code_digest('models.data.clips')}".encode())
+    for video_id, source in videos:
+        digest.update(json.dumps([video_id, source]).encode())
+    return digest.hexdigest()[:16]

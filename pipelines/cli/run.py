@@ -1,0 +1,196 @@
+"""The commands that run a task: the demo, the main job, a study; and the graph for a cluster."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.cli.exit import NOT_PASSED
+from pipelines.cli.options import (
+    HERE,
+    EndOption,
+    FreshOption,
+    JsonOption,
+    MonthsOption,
+    TaskArgument,
+    TasksOption,
+    WorkspaceOption,
+    chosen_task,
+    workspace_at,
+)
+from pipelines.cli.output import StepProgress, err, out
+from pipelines.cli.serve import print_reply, promote_task
+
+if TYPE_CHECKING:
+    from pipelines.local.run import Finished
+    from pipelines.local.runner import RunResult
+    from pipelines.local.workspace import Workspace
+    from pipelines.request import Request
+
+
+def demo(
+    workspace: WorkspaceOption = HERE,
+    videos: Annotated[int, typer.Option(min=60, help="Videos to simulate.")] = 4000,
+    task: Annotated[str, typer.Option(help="The task to run.")] = "low_quality",
+) -> None:
+    """The main job on simulated videos: corpus, run, promotion, TorchServe, and its answer to a held-out video."""
+    from corpus.simulation.causes import SimulationSettings
+    from pipelines.cli.corpus import simulate_corpus
+    from pipelines.local import demo as show
+    from pipelines.request import Request
+    from serving.server import ServerSettings
+
+    where = workspace_at(workspace)
+    chosen, settings = chosen_task(task, where, None), SimulationSettings(videos=videos)
+    with where.serving_lock():
+        pass  # said before the work rather than after it, if another server holds the workspace
+    if not show.has_corpus(where.corpus(chosen.corpus), settings):
+        simulate_corpus(where, chosen.corpus, settings, replace=False)
+    finished = _run(Request.in_workspace(chosen, where), where, cached=True)
+    if not finished.outcome.verdict.passed:
+        out.print("Nothing is promoted, so nothing is served.")
+        raise typer.Exit(NOT_PASSED)
+    promote_task(where, chosen.task)
+    answering = show.answer(where, chosen, finished.outcome, ServerSettings.any_port())
+    with err.status("starting TorchServe"), answering as (video, reply):
+        pass
+    out.print(f"\nTorchServe's answer to {video}, which was not in training:")
+    print_reply(reply)
+
+
+def run(
+    task: TaskArgument,
+    end: EndOption = None,
+    months: MonthsOption = 3,
+    workspace: WorkspaceOption = HERE,
+    tasks: TasksOption = None,
+    fresh: FreshOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the pipeline of a task on this machine, up to a challenger or a reason why there is none.
+
+    Exit status: 0 the student passed, 3 it did not, 1 the run failed, 4 another process is in the way.
+    """
+    from pipelines.request import Request
+
+    where = workspace_at(workspace)
+    request = Request.in_workspace(chosen_task(task, where, tasks), where, end, months)
+    finished = _run(request, where, cached=not fresh, quiet=as_json)
+    if as_json:
+        out.print(json.dumps(described(finished)))
+    if not finished.outcome.verdict.passed:
+        raise typer.Exit(NOT_PASSED)
+
+
+def ablate(
+    task: TaskArgument,
+    seeds: Annotated[int, typer.Option(min=1, max=50, help="Seeds a student.")] = 3,
+    end: EndOption = None,
+    months: MonthsOption = 3,
+    workspace: WorkspaceOption = HERE,
+    tasks: TasksOption = None,
+    fresh: FreshOption = False,
+) -> None:
+    """Study a task: methods, mappings, temperatures and fewer labels over one teacher, as a page of tables."""
+    from models.evaluation.metrics import TITLES
+    from pipelines.local.run import run_study
+    from pipelines.request import Request
+
+    where = workspace_at(workspace)
+    request = Request.in_workspace(chosen_task(task, where, tasks), where, end, months)
+    _announce(request)
+    result, report, measures = run_study(request, where, seeds, not fresh, StepProgress)
+    _print_steps(result)
+    table = Table("model", *TITLES.values(), title=f"all labels, means over {seeds} seeds")
+    full = measures[measures.share == 1.0].groupby("model", sort=False)[list(TITLES)].mean()
+    for name, values in full.iterrows():
+        table.add_row(str(name), *(f"{value:.4f}" for value in values))
+    out.print(table)
+    out.print(f"Report: {report}")
+
+
+def compile_(
+    task: TaskArgument,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: TASK.yaml here.")] = None,
+    workspace: WorkspaceOption = HERE,
+    tasks: TasksOption = None,
+) -> None:
+    """Compile the pipeline of a task to YAML for Kubeflow Pipelines."""
+    from pipelines.graphs.compile import compile_task
+    from pipelines.local.workspace import Workspace
+
+    chosen = chosen_task(task, Workspace.at(workspace), tasks)
+    out.print(f"Compiled to {compile_task(chosen, output or Path(f'{chosen.task}.yaml'))}")
+
+
+def described(finished: "Finished") -> dict[str, Any]:
+    """What ``cpfd run --json`` prints."""
+    outcome, inputs = finished.outcome, finished.request.inputs
+    return {
+        "run": inputs.run_name,
+        "task": finished.request.task.task,
+        "window_start": finished.request.start.isoformat(),
+        "window_end": inputs.window_end,
+        "snapshot": inputs.snapshot,
+        "passed": outcome.verdict.passed,
+        "reason": outcome.verdict.reason,
+        "version": outcome.version,
+        "metrics": {name: model.metrics for name, model in outcome.evaluation.models.items()},
+        "warnings": finished.warnings,
+        "report": str(outcome.report),
+        "seconds": round(finished.result.seconds, 1),
+        "steps": finished.result.steps,
+    }
+
+
+def _run(request: "Request", workspace: "Workspace", cached: bool, quiet: bool = False) -> "Finished":
+    from pipelines.local.run import run_task
+
+    if not quiet:
+        _announce(request)
+    finished = run_task(request, workspace, cached, StepProgress)
+    if not quiet:
+        _print_steps(finished.result)
+        _print_outcome(finished)
+    return finished
+
+
+def _announce(request: "Request") -> None:
+    from corpus.contract import read_manifest
+
+    manifest, inputs = read_manifest(request.corpus), request.inputs
+    simulated = ", simulated" if manifest.simulated else ""
+    window = f"the {inputs.months} months before {request.end:%Y-%m-%d}"
+    out.print(f"Run {inputs.run_name}: {window} of the corpus {manifest.name}{simulated}")
+
+
+def _print_steps(result: "RunResult") -> None:
+    took = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in result.steps.items() if seconds and seconds >= 1)
+    reused = [step for step, seconds in result.steps.items() if seconds is None]
+    out.print(f"Took {result.seconds:.0f} s: {took}")
+    if reused:
+        out.print(f"Unchanged and taken from the cache: {', '.join(reused)}")
+    out.print()
+
+
+def _print_outcome(finished: "Finished") -> None:
+    from corpus.contract import read_manifest
+    from models.evaluation.metrics import TITLES
+
+    outcome = finished.outcome
+    simulated = " (simulated)" if read_manifest(finished.request.corpus).simulated else ""
+    judged, *others = TITLES.values()
+    title = f"{outcome.evaluation.rows['evaluation']} evaluation rows{simulated}"
+    table = Table("model", judged, "95 % interval", *others, title=title)
+    for name, values in outcome.evaluation.models.items():
+        judged, *others = (f"{value:.4f}" for value in values.metrics.values())
+        table.add_row(name, judged, f"{values.interval[0]:.4f} to {values.interval[1]:.4f}", *others)
+    out.print(table)
+    for warning in finished.warnings:
+        out.print(Text.assemble(("Warning: ", "yellow"), warning))
+    verdict = ("passed", "green") if outcome.verdict.passed else ("not passed, nothing is promoted", "yellow")
+    out.print(Text.assemble("Gate: ", verdict, f": {outcome.verdict.reason}"))
+    out.print(f"Report: {outcome.report}")

@@ -1,0 +1,99 @@
+"""A request: one task, one window, and where things are kept. What a graph is given when it runs follows from it."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from corpus.contract import newest_publication, read_manifest, snapshot_id
+from corpus.window import window_start
+from pipelines.local.workspace import Workspace
+from pipelines.task import Task
+
+MONTHS = 3  # the window that schedules retrain on
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The parameters of every graph, on a laptop and on a cluster; within a graph their values are KFP's channels.
+
+    ``snapshot`` is the digest of the corpus's tables ('' where nobody knows it yet). Unfinished work is kept below
+    ``checkpoints``, decoded clips are shared below ``clip_store``; '' for nowhere.
+    """
+
+    corpus: str
+    window_end: str
+    tracking_uri: str
+    feature_registry: str
+    run_name: str
+    months: int = MONTHS
+    seed: int = 0
+    snapshot: str = ""
+    checkpoints: str = ""
+    clip_store: str = ""
+    feature_profile: str = "local"
+
+
+@dataclass(frozen=True)
+class Request:
+    """Run ``task`` for a window."""
+
+    task: Task
+    inputs: Inputs
+
+    @classmethod
+    def in_workspace(
+        cls, task: Task, workspace: Workspace, end: datetime | None = None, months: int = MONTHS
+    ) -> "Request":
+        """The request of a run on this machine. ``end`` is the first day after the window; the default is the day
+        after the corpus's newest video.
+
+        Raises:
+            CorpusError: there is no corpus where the task says.
+        """
+        corpus = workspace.corpus(task.corpus)
+        read_manifest(corpus)
+        end = (end or day_after_newest(corpus)).replace(tzinfo=UTC)
+        return cls(
+            task,
+            Inputs(
+                corpus=str(corpus),
+                window_end=end.isoformat(),
+                tracking_uri=workspace.tracking_uri,
+                feature_registry=workspace.feature_registry,
+                run_name=new_run_name(task.task, end),
+                months=months,
+                seed=task.seed,
+                snapshot=snapshot_id(corpus),
+                checkpoints=str(workspace.checkpoints),
+                clip_store=str(workspace.clips),
+            ),
+        )
+
+    @property
+    def corpus(self) -> Path:
+        return Path(self.inputs.corpus)
+
+    @property
+    def end(self) -> datetime:
+        return datetime.fromisoformat(self.inputs.window_end)
+
+    @property
+    def start(self) -> datetime:
+        return window_start(self.end, self.inputs.months)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the graph is called with."""
+        return asdict(self.inputs)
+
+
+def day_after_newest(corpus: Path) -> datetime:
+    """Midnight after the corpus's newest video."""
+    newest = newest_publication(corpus).as_py()
+    return datetime(newest.year, newest.month, newest.day) + timedelta(days=1)
+
+
+def new_run_name(task: str, window_end: datetime) -> str:
+    """A name that sorts by start and says what it covers."""
+    return f"{task}-to-{window_end:%Y%m%d}-at-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3]

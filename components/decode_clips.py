@@ -23,7 +23,7 @@ def decode_clips(
     from corpus.validation.raw_window import require_few_faults, write_set_aside
     from models.data.clip_stream import write_sources
     from models.data.clips import write_clips
-    from models.settings import Recipe
+    from models.training.settings import Recipe
 
     settings = Recipe.model_validate_json(recipe)
     limit = ValidationSettings.model_validate_json(validation).faulty_share

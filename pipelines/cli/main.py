@@ -83,7 +83,7 @@ def tasks() -> None:
     table = Table("task", "classes", "corpus", "method", "what it asks", box=None)
     for name in task_files():
         task = load_task(name)
-        table.add_row(name, ", ".join(task.classes), task.corpus, task.distillation.method, task.description)
+        table.add_row(name, ", ".join(task.classes), task.corpus, task.distillation.method.name, task.description)
     out.print(table)
 
 

@@ -23,11 +23,10 @@ from models.data.dataset import Videos
 from models.data.tensors import Batch, Losses
 from models.data.text import learn_tokenizer
 from models.distillation.losses import supervised_loss
-from models.distillation.methods import student_loss
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
-from models.settings import Recipe, TrainingSettings
 from models.training.loop import fit, forward
+from models.training.settings import Recipe, TrainingSettings
 from pipelines.task import load_task
 
 DENSE = 16
@@ -76,7 +75,7 @@ def epochs(settings: Recipe, videos: int) -> dict[str, Callable[[], float]]:
     dense = [str(column) for column in range(DENSE)]
     kwargs = {"dense_features": dense, "dense_widths": list(settings.network.dense_widths)}
     teacher = DFXVLMForClassification(official(DFXVLMConfig.from_settings(settings, tokenizer, **kwargs))).eval()
-    ours = student_loss(settings.distillation)
+    ours = settings.distillation.method.loss
 
     def labels_alone(logits: Tensor, batch: Batch) -> Losses:
         return supervised_loss(logits, batch["labels"])

@@ -67,13 +67,24 @@ def _located(error: Any, root: yaml.Node, name: str) -> str:
     """
     node, line, keys = root, root.start_mark.line, []
     for position, part in enumerate(error["loc"]):
+        rest = error["loc"][position + 1 :]
         found = _child(node, part)
+        if _is_kind(node, part) and (found is None or (rest and _child(found[1], rest[0]) is None)):
+            continue
         if found is not None:
             line, node = found[0].start_mark.line, found[1]
-        if found is not None or position == len(error["loc"]) - 1:
+        if found is not None or not rest:
             keys.append(str(part))
     message = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]
     return ": ".join([f"{name}, line {line + 1}", *([".".join(keys)] if keys else []), message])
+
+
+def _is_kind(node: yaml.Node, part: str | int) -> bool:
+    """Whether ``part`` may be the kind of a union that the settings at this node chose: by ``name``, or as a string."""
+    if isinstance(node, yaml.MappingNode):
+        named = _child(node, "name")
+        return named is not None and named[1].value == part
+    return isinstance(node, yaml.ScalarNode) and node.value == part
 
 
 def _child(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -19,7 +19,7 @@ def check_teacher(
 
     from models.evaluation.judging import compare_teacher
     from models.evaluation.scoring import score_judging_rows
-    from models.settings import Recipe
+    from models.training.settings import Recipe
 
     settings = Recipe.model_validate_json(recipe)
     networks = {"baseline": Path(baseline.path)}

@@ -18,8 +18,8 @@ def distill_student(
     """``distilled`` is a network folder with distillation.json: the constants behind alpha."""
     from pathlib import Path
 
-    from models.settings import Recipe
     from models.training.jobs import Job, train
+    from models.training.settings import Recipe
 
     train(
         Job(

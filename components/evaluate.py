@@ -27,7 +27,7 @@ def evaluate(
     from components.output import log_classification
     from models.evaluation.judging import evaluate
     from models.evaluation.scoring import score_judging_rows
-    from models.settings import Recipe
+    from models.training.settings import Recipe
 
     settings = Recipe.model_validate_json(recipe)
     folders = {"baseline": Path(baseline.path), "student": Path(distilled.path)}

@@ -10,7 +10,6 @@ def gate(
     facts: Input[Artifact],
     evaluation: Input[Artifact],
     scores: Input[Dataset],
-    soft_targets: Input[Dataset],
     set_aside: Input[Dataset],
     undecodable: Input[Dataset],
     baseline: Input[Model],
@@ -43,7 +42,6 @@ def gate(
         evaluation=result,
         scores=Path(scores.path),
         set_aside=[Path(set_aside.path), Path(undecodable.path)],
-        soft_targets=Path(soft_targets.path),
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
     )
     Path(report.path).write_text(render_report(evidence, verdict))

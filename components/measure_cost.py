@@ -21,8 +21,8 @@ def measure_cost(
 
     from models.evaluation.cost import network_cost
     from models.evaluation.scoring import load_teacher
-    from models.settings import Recipe
     from models.training.recipes import new_student, open_run, teacher_names
+    from models.training.settings import Recipe
 
     settings = Recipe.model_validate_json(recipe)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)

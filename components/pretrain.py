@@ -17,8 +17,8 @@ def pretrain(
     """``start`` is a folder for ``network.start``: config.json, model.safetensors, tokenizer."""
     from pathlib import Path
 
-    from models.settings import Recipe
     from models.training.jobs import Job, train
+    from models.training.settings import Recipe
 
     train(
         Job(

@@ -29,8 +29,8 @@ def score_teacher(
     from models.data.dataset import feature_views
     from models.evaluation.importance import feature_importance
     from models.evaluation.scoring import load_teacher, score_teachers
-    from models.settings import Recipe
     from models.training.recipes import open_run, teacher_names
+    from models.training.settings import Recipe
 
     settings, features = Recipe.model_validate_json(recipe), Path(privileged.path)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)

@@ -17,8 +17,8 @@ def train_baseline(
     """``baseline`` is a network folder: config.json, model.safetensors, tokenizer, history.json."""
     from pathlib import Path
 
-    from models.settings import Recipe
     from models.training.jobs import Job, train
+    from models.training.settings import Recipe
 
     train(
         Job(

@@ -18,8 +18,8 @@ def train_teacher(
     """``teacher`` holds a network folder a fold: fold-0, fold-1, ..."""
     from pathlib import Path
 
-    from models.settings import Recipe
     from models.training.jobs import Job, train
+    from models.training.settings import Recipe
 
     train(
         Job(

@@ -23,9 +23,9 @@ def train_variants(
     import pandas as pd
 
     from components.output import counter
-    from models.settings import Recipe
     from models.studies.study import Ground, Variant, step_matched_epochs, teacher_rows, train_variants
     from models.studies.variants import BASELINE, STEPS
+    from models.training.settings import Recipe
 
     settings = Recipe.model_validate_json(recipe)
     ground = Ground(Path(catalogue.path), Path(clips.path), Path(soft_targets.path), settings)

@@ -1,15 +1,8 @@
-"""Settings of the networks, their input and their training. A task file composes them."""
+"""Settings of the networks and their input: what data, networks and starts are made by. A task file composes them."""
 
 from typing import Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    Field,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 Modality = Literal["frames", "title", "overlay_text"]
 MODALITIES: tuple[Modality, ...] = ("frames", "title", "overlay_text")
@@ -92,103 +85,14 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
-class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
-    """One schedule for baseline, teacher and student: AdamW, warm-up, linear decay, as many epochs each.
-
-    A student that also learns from unlabelled videos takes more steps an epoch than the baseline. ``batch_size``
-    is the number of videos a step, over all processes and accumulated parts.
-    """
-
-    epochs: int = Field(5, ge=1)
-    batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-5, gt=0)
-    head_factor: float = Field(2.0, gt=0, description="times the learning rate, for what pre-training did not bring")
-    weight_decay: float = Field(0.01, ge=0)
-    warmup_share: float = Field(0.1, ge=0, lt=1)
-    gradient_clip: float = Field(1.0, gt=0)
-    class_weights: bool = Field(False, description="weight the label loss by inverse class frequency")
-    patience: int | None = Field(
-        None,
-        ge=1,
-        description="stop after so many epochs without a better threshold loss (not in pre-training)",
-    )
-    precision: Literal["float32", "bfloat16"] = "float32"
-    compile: bool = False
-    accumulation: int = Field(1, ge=1, description="parts that a batch is computed in, to save memory")
-    gradient_checkpointing: bool = Field(False, description="compute activations twice to save memory")
-    processes: int = Field(1, ge=1, description="processes on this machine, one a GPU (started by torchrun)")
-    workers: int = Field(0, ge=0, description="processes that read or decode clips ahead; 0 reads in the training")
-    checkpoint_steps: int = Field(500, ge=1, description="steps between two saved states to go on from")
-
-
-class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
-    """What the student takes from the teacher.
-
-    ``alpha`` is the one weight of methods that trust all samples alike. CPFD's ``mapping`` takes its constants
-    from here where they are given, and else from the teacher's losses by the rules in
-    ``models/distillation/mappings.py``:
-    ``threshold``; ``slope`` and ``centre`` (negative_sigmoid, tanh); ``loss_min`` and ``loss_max``
-    (exponential_decay). ``folds`` = 1 switches out-of-fold soft targets off.
-    """
-
-    method: str = "cpfd"
-    mapping: str = "exponential_decay"
-    temperature: float = Field(1.0, gt=0)
-    alpha: float = Field(0.5, ge=0, le=1)
-    alpha_min: float = Field(0.1, gt=0, le=1)
-    alpha_max: float = Field(0.9, gt=0, le=1)
-    threshold: float | None = Field(None, gt=0)
-    slope: float | None = Field(None, gt=0)
-    centre: float | None = Field(None, ge=0)
-    loss_min: float | None = Field(None, ge=0)
-    loss_max: float | None = Field(None, gt=0)
-    class_conditional: bool = Field(False, description="fit the mapping to each class's losses alone")
-    calibrate: bool = Field(False, description="divide the teacher's logits by the temperature that fits the labels")
-    folds: int = Field(3, ge=1, le=20)
-    repeats: int = Field(1, ge=1, le=10, description="teachers a fold, from other seeds; their mean is the soft target")
-    teacher_epochs: int | None = Field(None, ge=1, description="default: as many as the student's")
-    student_epochs: int | None = Field(None, ge=1, description="default: as many as the baseline's")
-    dense_absence: float = Field(0.0, ge=0, lt=1, description="share of rows a teacher trains on without dense values")
-    unlabelled: bool = Field(False, description="also learn from the soft targets of videos without a label (alpha 1)")
-    weak_teacher: Literal["stop", "accept"] = Field("stop", description="when the teacher is worse than the baseline")
-
-    @field_validator("method")
-    @classmethod
-    def _known_method(cls, name: str) -> str:
-        from models.distillation.methods import METHODS  # the methods stand on these settings
-
-        if name not in METHODS:
-            raise ValueError(f"there is no method {name}: there are {', '.join(METHODS)}")
-        return name
-
-    @field_validator("mapping")
-    @classmethod
-    def _known_mapping(cls, name: str) -> str:
-        from models.distillation.mappings import MAPPINGS  # the mappings stand on these settings
-
-        if name not in MAPPINGS:
-            raise ValueError(f"there is no mapping {name}: there are {', '.join(MAPPINGS)}")
-        return name
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.alpha_min > self.alpha_max:
-            raise ValueError("alpha_min must not be above alpha_max")
-        if self.loss_min is not None and self.loss_max is not None and self.loss_min >= self.loss_max:
-            raise ValueError("loss_min must be below loss_max")
-        return self
-
-
-class Recipe(BaseModel, frozen=True, extra="forbid"):
-    """Everything that trains: what a training component is given."""
+class ModelSettings(BaseModel, frozen=True, extra="forbid"):
+    """What a network classifies, what it reads, and its sizes."""
 
     classes: tuple[str, ...] = Field(min_length=2)
     modalities: tuple[Modality, ...] = Field(MODALITIES, min_length=1)
     clips: ClipSettings = ClipSettings()
     text: TextSettings = TextSettings()
     network: NetworkSettings = NetworkSettings()
-    training: TrainingSettings = TrainingSettings()
-    distillation: DistillationSettings = DistillationSettings()
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

@@ -11,7 +11,8 @@ from pydantic import field_validator, model_validator
 from common.errors import UserError
 from common.settings_files import merged, read_settings
 from corpus.settings import ValidationSettings, WindowSettings
-from models.settings import START_SIZES, Recipe
+from models.settings import START_SIZES
+from models.training.settings import Recipe
 from promotion.policy import GateSettings
 
 TASKS = Path(__file__).resolve().parent / "tasks"

@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from common.artifacts import CONSTANTS_FILE, EVALUATION, HISTORY_FILE
-from models.distillation.methods import learned_targets, sample_alphas
-from models.distillation.soft_targets import SoftTargets
+from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, EVALUATION, HISTORY_FILE
 from models.evaluation.judging import MODELS, Evaluation
 from models.evaluation.metrics import TITLES
-from models.settings import Recipe
+from models.training.settings import Recipe
 from promotion.gate import Verdict
 from reports.plots import evidence as plots
 from reports.rendering import render
@@ -44,7 +42,6 @@ class Evidence:
         evaluation: Evaluation,
         scores: Path,
         set_aside: list[Path],
-        soft_targets: Path,
         networks: dict[str, Path],
     ) -> "Evidence":
         """From the run's artifacts."""
@@ -52,9 +49,7 @@ class Evidence:
         reasons = pd.concat([pq.read_table(path)["reason"].to_pandas() for path in set_aside]).str.split(":").str[0]
         table = pq.read_table(scores).to_pandas()
         judging = table[table.split == EVALUATION]
-        targets = learned_targets(SoftTargets.read(soft_targets), student.distillation)
-        alphas, _ = sample_alphas(targets, student.distillation)
-        labelled = ~np.isnan(targets.loss)
+        alphas = pq.read_table(networks["student"] / ALPHAS_FILE).to_pandas().dropna()  # those of labelled videos
         return cls(
             facts=facts,
             settings=settings,
@@ -63,8 +58,8 @@ class Evidence:
             evaluation=evaluation,
             probabilities={name: np.stack(judging[name].to_numpy()) for name in MODELS},
             labels=judging.label.to_numpy(),
-            teacher_loss=targets.loss[labelled],
-            alphas=alphas[labelled],
+            teacher_loss=alphas.teacher_loss.to_numpy(),
+            alphas=alphas.alpha.to_numpy(),
             histories={name: json.loads((folder / HISTORY_FILE).read_text()) for name, folder in networks.items()},
             constants=json.loads((networks["student"] / CONSTANTS_FILE).read_text()),
         )

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.distillation.mappings import MAPPINGS, fit_alpha_map
-from models.distillation.methods import learned_targets
+from models.distillation import methods
+from models.distillation.mappings import MAPPINGS
+from models.distillation.named import changed_kind
+from models.distillation.settings import DistillationSettings
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.metrics import JUDGED, TITLES
-from models.settings import DistillationSettings
 from models.studies.statistics import (
     Difference,
     GapClosed,
@@ -33,6 +34,7 @@ from models.studies.variants import (
     TEMPERATURES,
     VANILLA_KD,
     mapping_name,
+    own_cpfd,
     temperature_name,
 )  # fmt: skip
 from reports.plots import study as study_plots
@@ -72,6 +74,11 @@ class Study:
     def distillation(self) -> DistillationSettings:
         return DistillationSettings.model_validate(self.settings["distillation"])
 
+    @property
+    def cpfd(self) -> methods.CPFD:
+        """The method of the models named CPFD."""
+        return own_cpfd(self.distillation)
+
 
 def table(study: Study, measures: pd.DataFrame, names: list[str]) -> list[Row]:
     """Rows for those models that were trained."""
@@ -108,13 +115,13 @@ def loss_by_rightness(study: Study) -> tuple[pd.DataFrame, list[dict[str, Any]]]
 
 def alpha_curves(study: Study) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Figure 5: alpha against the teacher's loss, by mapping, on the labelled training videos."""
-    targets, distillation = learned_targets(study.targets, study.distillation), study.distillation
+    targets = study.distillation.learned(study.targets)
     loss, right = targets.loss[targets.labelled], targets.right[targets.labelled]
     losses = np.linspace(0, max(float(np.quantile(loss, 0.995)), 0.1), 200)
     curves = {}
     for name in MAPPINGS:
-        settings = distillation.model_copy(update={"mapping": name})
-        curves[name] = (losses, fit_alpha_map(loss, right, targets.logits.shape[1], settings)(losses))
+        mapping = changed_kind(study.cpfd.mapping, name, MAPPINGS)
+        curves[name] = (losses, mapping.fitted(loss, right, targets.logits.shape[1])(losses))
     return curves
 
 
@@ -122,17 +129,17 @@ def render_study(study: Study) -> str:
     """The page as HTML text."""
     measures = study.measures()
     full = measures[measures.share == 1.0]
-    own = study.distillation
+    own = study.cpfd
     losses, rightness = loss_by_rightness(study)
     rivals = [*(each.name for each in RIVALS), VANILLA_KD.name, GENERALISED.name]
-    other_mappings = [mapping_name(name) for name in MAPPINGS if name != own.mapping]
+    other_mappings = [mapping_name(name) for name in MAPPINGS if name != own.mapping.name]
     by_temperature = [CPFD if t == own.temperature else temperature_name(t) for t in TEMPERATURES]
     cost = study.cost
     return render(
         "study.html",
         facts=study.facts,
         settings=json.dumps(study.settings, indent=1),
-        distillation=own,
+        slope_given=getattr(own.mapping, "slope", None) is not None,
         classes=study.settings["classes"],
         seeds=int(full[full.model == CPFD].seed.nunique()),
         names=TITLES,
@@ -140,7 +147,11 @@ def render_study(study: Study) -> str:
         tables=[
             ("The four models", "table 3", table(study, full, [BASELINE, STEPS, PFD, CPFD, TEACHER])),
             ("What a sceptic would ask for", "rivals", table(study, full, rivals)),
-            (f"Mappings (CPFD above: {own.mapping.replace('_', ' ')})", "table 6", table(study, full, other_mappings)),
+            (
+                f"Mappings (CPFD above: {own.mapping.name.replace('_', ' ')})",
+                "table 6",
+                table(study, full, other_mappings),
+            ),
             ("Temperatures", "table 7", table(study, full, by_temperature)),
         ],
         rightness=rightness,

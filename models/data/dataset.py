@@ -21,7 +21,7 @@ from models.data.clip_stream import ClipStream
 from models.data.clips import ClipStore
 from models.data.tensors import Batch
 from models.data.text import encode
-from models.settings import Recipe
+from models.settings import ModelSettings
 
 Clips = ClipStore | ClipStream
 
@@ -75,7 +75,7 @@ class Videos:
         return batch
 
 
-def open_clips(path: Path, settings: Recipe) -> Clips | None:
+def open_clips(path: Path, settings: ModelSettings) -> Clips | None:
     """The clips, if frames are among the modalities."""
     if "frames" not in settings.modalities:
         return None
@@ -92,7 +92,7 @@ def prepare_videos(
     frame: pd.DataFrame,
     clips: Clips | None,
     tokenizer: PreTrainedTokenizerFast,
-    settings: Recipe,
+    settings: ModelSettings,
 ) -> Videos:
     """Catalogue rows to Videos; labels become their index among the classes."""
     titles, overlays = list(frame.title.fillna("")), list(frame.overlay_text.fillna(""))

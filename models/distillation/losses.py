@@ -1,12 +1,11 @@
-"""Per-sample losses of the paper (SEED-1 equations 1 to 4) and of its rivals, as dictionaries of named terms."""
+"""Per-sample losses of CPFD's paper (Shi et al., CIKM 2024, equations 1 to 4) and of its rivals, by named terms."""
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from models.data.tensors import Batch, Losses
-from models.settings import DistillationSettings
 
-LEAST_VARIANCE = 1e-6
+LEAST_VARIANCE = 1e-6  # what PAD's authors add to a variance, so that none divides by zero
 
 
 def label_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
@@ -34,7 +33,7 @@ def _blend(hard: Tensor, soft: Tensor, alpha: Tensor) -> Losses:
 
 
 def distillation_loss(
-    logits: Tensor, batch: Batch, settings: DistillationSettings, class_weights: Tensor | None = None
+    logits: Tensor, batch: Batch, temperature: float = 1.0, class_weights: Tensor | None = None
 ) -> Losses:
     """Equation 1 over a batch that carries ``teacher_logits``, ``labels`` and ``alpha``.
 
@@ -44,19 +43,17 @@ def distillation_loss(
         ``loss`` with its two weighted terms ``label_loss`` and ``soft_target_loss``, and ``mean_alpha``.
     """
     hard = label_loss(logits, batch["labels"], class_weights)
-    soft = soft_target_loss(logits, batch["teacher_logits"], settings.temperature)
+    soft = soft_target_loss(logits, batch["teacher_logits"], temperature)
     return _blend(hard, soft, batch["alpha"])
 
 
-def smoothed_loss(logits: Tensor, batch: Batch, _: DistillationSettings, class_weights: Tensor | None = None) -> Losses:
+def smoothed_loss(logits: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
     """Label smoothing: the soft term is the cross-entropy with the uniform distribution (Szegedy et al. 2016)."""
     hard = label_loss(logits, batch["labels"], class_weights)
     return _blend(hard, -F.log_softmax(logits, dim=1).mean(1), batch["alpha"])
 
 
-def uncertain_loss(
-    outputs: Tensor, batch: Batch, _: DistillationSettings, class_weights: Tensor | None = None
-) -> Losses:
+def uncertain_loss(outputs: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
     """PAD: squared logit differences over a predicted variance, plus its logarithm (Zhang et al., ECCV 2020).
 
     Args:

@@ -1,56 +1,98 @@
-"""From the teacher's loss on a sample to the trust in it: the alpha mappings (SEED-1 table 2, METHODS 1.3)."""
+"""From the teacher's loss on a sample to the trust in it: the alpha mappings (Shi et al., CIKM 2024, table 2).
+
+A constant that is not given is fitted to the teacher's losses by the rule in the mapping's own words: the paper names
+none. To add a mapping, write its class here and name it in ``Mapping`` and MAPPINGS.
+"""
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Annotated, Literal, Self
 
 import numpy as np
+from pydantic import BaseModel, Field, model_validator
 
-from models.settings import DistillationSettings
+from models.distillation.named import by_name, chosen
 
-FEWEST_ERRORS = 20
 EVEN_ODDS = math.log(2)  # the loss of a teacher that gives the label half of its trust
+# Medians and shares of fewer errors than these say little: their standard error is a quarter of the spread.
+FEWEST_ERRORS = 20
+# What a sigmoid falls back on: at ln 2 +- 0.5 it has alpha .88 and .12, near the bounds of the other mappings.
+PLAIN_SLOPE = 4.0
+# Medians nearer than these are one number, and the slope that parts them would be a step.
+NEAREST_MEDIANS = 1e-3
+# The odds of alpha .9 to .1, the only two alphas that the paper names (its threshold mapping).
+STEEP_ODDS = 9
+# Of losses with a few wild ones, the range that the others lie in: the largest of all would push alpha to alpha_max.
+OUTER_QUANTILES = (0.01, 0.99)
+NARROWEST_RANGE = 1e-6  # so that losses which are all alike do not divide by zero
+LEAST_EXPONENT = -700.0  # exp of less than -745 is 0 and of more than 709 overflows, in float64
 
 
-class AlphaMap(Protocol):
-    """A monotone non-increasing map from teacher loss (N,) to alpha (N,) in [0, 1], with nameable constants."""
+class AlphaMap(BaseModel, frozen=True, extra="forbid"):
+    """A monotone non-increasing map from teacher loss (N,) to alpha (N,) in [0, 1]."""
 
-    def __call__(self, teacher_loss: np.ndarray) -> np.ndarray: ...
+    name: str
 
-    def constants(self) -> dict[str, float]: ...
+    def fitted(self, loss: np.ndarray, right: np.ndarray, classes: int) -> Self:
+        """With every constant: those that are given, the others fitted to labelled training rows.
+
+        Args:
+            loss: the teacher's losses (N,), nats.
+            right: whether the teacher's first class is the label (N,).
+            classes: how many classes the task has.
+        """
+        raise NotImplementedError
+
+    def __call__(self, teacher_loss: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def constants(self) -> dict[str, float]:
+        """The constants that are known, by name: all, of a mapping that is fitted."""
+        return self.model_dump(exclude={"name"}, exclude_none=True)
+
+    def _completed(self, **fitted: float) -> Self:
+        """With the ``fitted`` constants in the place of those that are not given."""
+        return self.model_copy(update={name: v for name, v in fitted.items() if getattr(self, name) is None})
 
 
-@dataclass(frozen=True)
-class Threshold:
+class _Bounded(AlphaMap, frozen=True, extra="forbid"):
+    """Alpha between two bounds. Their defaults are the only two alphas that the paper names."""
+
+    alpha_min: float = Field(0.1, gt=0, le=1)
+    alpha_max: float = Field(0.9, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _bounds_are_ordered(self) -> Self:
+        if self.alpha_min > self.alpha_max:
+            raise ValueError("alpha_min must not be above alpha_max")
+        return self
+
+
+class Threshold(_Bounded, frozen=True, extra="forbid"):
     """alpha_max below ``threshold``, alpha_min from there on.
 
     Rule: ln 2 for two classes, where a lower loss means that the teacher is right. For more, the loss above
     which lie as many videos as the teacher gets wrong; ln 2 if it errs on fewer than 20.
     """
 
-    alpha_min: float
-    alpha_max: float
-    threshold: float
+    name: Literal["threshold"] = "threshold"
+    threshold: float | None = Field(None, gt=0)
 
-    @classmethod
-    def fit(cls, loss: np.ndarray, right: np.ndarray, classes: int, settings: DistillationSettings) -> "Threshold":
-        threshold = EVEN_ODDS
-        if settings.threshold is not None:
-            threshold = settings.threshold
-        elif classes > 2 and (~right).sum() >= FEWEST_ERRORS:
-            threshold = float(np.quantile(loss, right.mean()))
-        return cls(settings.alpha_min, settings.alpha_max, threshold)
+    def fitted(self, loss: np.ndarray, right: np.ndarray, classes: int) -> Self:
+        several = classes > 2 and (~right).sum() >= FEWEST_ERRORS
+        return self._completed(threshold=float(np.quantile(loss, right.mean())) if several else EVEN_ODDS)
 
     def __call__(self, teacher_loss: np.ndarray) -> np.ndarray:
         return np.where(np.asarray(teacher_loss) < self.threshold, self.alpha_max, self.alpha_min)
 
-    def constants(self) -> dict[str, float]:
-        return asdict(self)
+
+class _Sigmoid(AlphaMap, frozen=True, extra="forbid"):
+    """Alpha falls from 1 to 0 around ``centre``."""
+
+    slope: float | None = Field(None, gt=0)
+    centre: float | None = Field(None, ge=0)
 
 
-@dataclass(frozen=True)
-class NegativeSigmoid:
+class NegativeSigmoid(_Sigmoid, frozen=True, extra="forbid"):
     """1 / (1 + exp(slope (L - centre))).
 
     Rule: with L_right and L_wrong the median losses of videos that the teacher gets right and wrong, centre is
@@ -58,105 +100,85 @@ class NegativeSigmoid:
     With fewer than 20 errors, or medians the wrong way round, centre is ln 2 and slope 4.
     """
 
-    slope: float
-    centre: float
+    name: Literal["negative_sigmoid"] = "negative_sigmoid"
 
-    @classmethod
-    def fit(cls, loss: np.ndarray, right: np.ndarray, _: int, settings: DistillationSettings) -> "NegativeSigmoid":
+    def fitted(self, loss: np.ndarray, right: np.ndarray, classes: int) -> Self:  # noqa: ARG002
         slope, centre = _sigmoid_rule(loss, right)
-        return cls(
-            slope if settings.slope is None else settings.slope,
-            centre if settings.centre is None else settings.centre,
-        )
+        return self._completed(slope=slope, centre=centre)
 
     def __call__(self, teacher_loss: np.ndarray) -> np.ndarray:
-        # tanh, because exp overflows far from the centre; the two are the same function.
-        return 0.5 * (1 - np.tanh(0.5 * self.slope * (np.asarray(teacher_loss, np.float64) - self.centre)))
-
-    def constants(self) -> dict[str, float]:
-        return asdict(self)
+        return _falling(teacher_loss, self.slope, self.centre)
 
 
-@dataclass(frozen=True)
-class Tanh:
+class Tanh(_Sigmoid, frozen=True, extra="forbid"):
     """(tanh(-slope (L - centre)) + 1) / 2: the negative sigmoid at twice the slope, identically.
 
     Rule: half the negative sigmoid's slope. Fitted to the same losses the two are one mapping, and a
     difference between them can only come from slopes that were given.
     """
 
-    slope: float
-    centre: float
+    name: Literal["tanh"] = "tanh"
 
-    @classmethod
-    def fit(cls, loss: np.ndarray, right: np.ndarray, _: int, settings: DistillationSettings) -> "Tanh":
+    def fitted(self, loss: np.ndarray, right: np.ndarray, classes: int) -> Self:  # noqa: ARG002
         slope, centre = _sigmoid_rule(loss, right)
-        return cls(
-            slope / 2 if settings.slope is None else settings.slope,
-            centre if settings.centre is None else settings.centre,
-        )
+        return self._completed(slope=slope / 2, centre=centre)
 
     def __call__(self, teacher_loss: np.ndarray) -> np.ndarray:
-        return NegativeSigmoid(2 * self.slope, self.centre)(teacher_loss)
-
-    def constants(self) -> dict[str, float]:
-        return asdict(self)
+        return _falling(teacher_loss, None if self.slope is None else 2 * self.slope, self.centre)
 
 
-@dataclass(frozen=True)
-class ExponentialDecay:
+class ExponentialDecay(_Bounded, frozen=True, extra="forbid"):
     """alpha_max exp(-k (L - loss_min)), k = -log(alpha_min / alpha_max) / (loss_max - loss_min).
 
     Clamped to [alpha_min, alpha_max], as the formula is unbounded outside [loss_min, loss_max].
     Rule: the bounds are the 1 % and 99 % quantiles of the teacher's losses.
     """
 
-    alpha_min: float
-    alpha_max: float
-    loss_min: float
-    loss_max: float
+    name: Literal["exponential_decay"] = "exponential_decay"
+    loss_min: float | None = Field(None, ge=0)
+    loss_max: float | None = Field(None, gt=0)
 
-    @classmethod
-    def fit(cls, loss: np.ndarray, _: np.ndarray, __: int, settings: DistillationSettings) -> "ExponentialDecay":
-        low, high = np.quantile(loss, [0.01, 0.99])
-        loss_min = float(low) if settings.loss_min is None else settings.loss_min
-        loss_max = float(high) if settings.loss_max is None else settings.loss_max
-        return cls(settings.alpha_min, settings.alpha_max, loss_min, max(loss_max, loss_min + 1e-6))
+    @model_validator(mode="after")
+    def _losses_are_ordered(self) -> Self:
+        if self.loss_min is not None and self.loss_max is not None and self.loss_min >= self.loss_max:
+            raise ValueError("loss_min must be below loss_max")
+        return self
+
+    def fitted(self, loss: np.ndarray, right: np.ndarray, classes: int) -> Self:  # noqa: ARG002
+        low, high = (float(each) for each in np.quantile(loss, OUTER_QUANTILES))
+        loss_min = low if self.loss_min is None else self.loss_min
+        loss_max = high if self.loss_max is None else self.loss_max
+        return self.model_copy(update={"loss_min": loss_min, "loss_max": max(loss_max, loss_min + NARROWEST_RANGE)})
 
     def __call__(self, teacher_loss: np.ndarray) -> np.ndarray:
-        rate = -math.log(self.alpha_min / self.alpha_max) / (self.loss_max - self.loss_min)
+        low, high = _known(self.loss_min), _known(self.loss_max)
+        rate = -math.log(self.alpha_min / self.alpha_max) / (high - low)
         # The exponent is bounded first: far below loss_min it would overflow before the clamp.
-        exponent = np.maximum(-rate * (np.asarray(teacher_loss, np.float64) - self.loss_min), -700.0)
+        exponent = np.maximum(-rate * (np.asarray(teacher_loss, np.float64) - low), LEAST_EXPONENT)
         return np.clip(self.alpha_max * np.exp(np.minimum(exponent, 0.0)), self.alpha_min, self.alpha_max)
 
-    def constants(self) -> dict[str, float]:
-        return asdict(self)
+
+def _falling(loss: np.ndarray, slope: float | None, centre: float | None) -> np.ndarray:
+    """1 / (1 + exp(slope (L - centre))), as tanh: exp overflows far from the centre, the two are the same function."""
+    return 0.5 * (1 - np.tanh(0.5 * _known(slope) * (np.asarray(loss, np.float64) - _known(centre))))
+
+
+def _known(constant: float | None) -> float:
+    if constant is None:
+        raise TypeError("a mapping is fitted before it is asked")
+    return constant
 
 
 def _sigmoid_rule(loss: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     if (~right).sum() < FEWEST_ERRORS or not right.any():
-        return 4.0, EVEN_ODDS
+        return PLAIN_SLOPE, EVEN_ODDS
     median_right, median_wrong = float(np.median(loss[right])), float(np.median(loss[~right]))
-    if median_wrong - median_right < 1e-3:
-        return 4.0, EVEN_ODDS
-    return 2 * math.log(9) / (median_wrong - median_right), (median_right + median_wrong) / 2
+    if median_wrong - median_right < NEAREST_MEDIANS:
+        return PLAIN_SLOPE, EVEN_ODDS
+    return 2 * math.log(STEEP_ODDS) / (median_wrong - median_right), (median_right + median_wrong) / 2
 
 
-Fit = Callable[[np.ndarray, np.ndarray, int, DistillationSettings], AlphaMap]
-MAPPINGS: dict[str, Fit] = {
-    "threshold": Threshold.fit,
-    "negative_sigmoid": NegativeSigmoid.fit,
-    "tanh": Tanh.fit,
-    "exponential_decay": ExponentialDecay.fit,
-}
-
-
-def fit_alpha_map(loss: np.ndarray, right: np.ndarray, classes: int, settings: DistillationSettings) -> AlphaMap:
-    """The mapping that the settings name, its constants given or fitted to labelled training rows.
-
-    Args:
-        loss: the teacher's losses (N,).
-        right: whether the teacher's first class is the label (N,).
-        classes: how many classes the task has.
-    """
-    return MAPPINGS[settings.mapping](loss, right, classes, settings)
+MAPPINGS: dict[str, type[AlphaMap]] = by_name((Threshold, NegativeSigmoid, Tanh, ExponentialDecay))
+Mapping = Annotated[
+    Threshold | NegativeSigmoid | Tanh | ExponentialDecay, Field(discriminator="name"), chosen("mapping", MAPPINGS)
+]

@@ -19,10 +19,10 @@ from models.distillation.losses import label_loss
 from models.evaluation.metrics import roc_auc
 from models.evaluation.scoring import combine_teachers
 from models.networks.dfxvlm import DFXVLMForClassification
-from models.settings import Recipe
 from models.training.devices import device
 from models.training.loop import predict_logits
 from models.training.recipes import RunData, Teacher
+from models.training.settings import Recipe
 
 REPEATS = 5
 MOST_ROWS = 5_000

@@ -4,6 +4,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from common.errors import UserError
+from models.distillation.settings import DistillationSettings
 from models.evaluation.metrics import (
     JUDGED,
     METRICS,
@@ -14,7 +15,6 @@ from models.evaluation.metrics import (
     measured,
     roc_auc,
 )
-from models.settings import DistillationSettings
 
 MODELS = ("baseline", "student", "teacher")
 SMALLEST_GAP = 0.005

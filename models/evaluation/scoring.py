@@ -15,9 +15,9 @@ from models.data.dataset import dense_matrix, open_clips, prepare_videos, read_c
 from models.distillation.soft_targets import SoftTargets
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMForClassification
-from models.settings import Recipe
 from models.training.loop import predict_logits
 from models.training.recipes import RunData, Teacher
+from models.training.settings import Recipe
 
 
 def load_teacher(folder: Path) -> Teacher:

@@ -12,7 +12,7 @@ from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 from models.data.text import TextError, text_length
 from models.networks.cross_modal import CrossModalEncoder
 from models.networks.vision import vision_tower
-from models.settings import MODALITIES, NetworkSettings, Recipe
+from models.settings import MODALITIES, ModelSettings, NetworkSettings
 
 # X-VLM normalises with CLIP's statistics, also in front of Swin (METHODS 2.6).
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -53,7 +53,7 @@ class XVLMConfig(PreTrainedConfig):
     @classmethod
     def from_settings(
         cls,
-        settings: Recipe,
+        settings: ModelSettings,
         tokenizer: PreTrainedTokenizerFast,
         start: "XVLMConfig | None" = None,
         **kwargs: Any,
@@ -82,7 +82,7 @@ class XVLMConfig(PreTrainedConfig):
         return "frames" in self.modalities
 
 
-def _vision_arguments(settings: Recipe) -> dict[str, Any]:
+def _vision_arguments(settings: ModelSettings) -> dict[str, Any]:
     net: NetworkSettings = settings.network
     shared = {"tower": net.vision, "image_size": settings.clips.image_size, "patch_size": net.patch_size}
     if net.vision == "clip":
@@ -100,7 +100,7 @@ def _vision_arguments(settings: Recipe) -> dict[str, Any]:
     }
 
 
-def _text_arguments(settings: Recipe, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def _text_arguments(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     net: NetworkSettings = settings.network
     # RoBERTa counts positions from one beyond the padding token's id.
     offset = tokenizer.pad_token_id + 1 if net.text == "roberta" else 0
@@ -118,7 +118,7 @@ def _text_arguments(settings: Recipe, tokenizer: PreTrainedTokenizerFast) -> dic
     }
 
 
-def _started_vision(settings: Recipe, start: XVLMConfig) -> dict[str, Any]:
+def _started_vision(settings: ModelSettings, start: XVLMConfig) -> dict[str, Any]:
     """The start's tower at the task's image size, and at its window size if the task names one."""
     if "frames" in settings.modalities and not start.vision:
         raise TextError("the start weights were trained without frames, and the task reads frames")
@@ -128,7 +128,7 @@ def _started_vision(settings: Recipe, start: XVLMConfig) -> dict[str, Any]:
     return {**start.vision, **given}
 
 
-def _started_text(settings: Recipe, tokenizer: PreTrainedTokenizerFast, start: XVLMConfig) -> dict[str, Any]:
+def _started_text(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast, start: XVLMConfig) -> dict[str, Any]:
     """The start's encoder with the task's dropout. Raises TextError if it has too few positions for the texts."""
     offset = start.text["pad_token_id"] + 1 if start.text["encoder"] == "roberta" else 0
     needed = text_length(settings.text, settings.modalities) + offset

@@ -4,10 +4,10 @@ import hashlib
 from pathlib import Path
 
 from common.digests import content_digest
-from models.settings import Recipe
+from models.settings import ModelSettings
 
 
-def named_files_digest(settings: Recipe) -> str:
+def named_files_digest(settings: ModelSettings) -> str:
     """A digest of the start weights and of the tokenizer's folder; '' where neither is named.
 
     A tokenizer of the hub is known by its name alone.

@@ -15,18 +15,22 @@ import pyarrow.parquet as pq
 import torch
 from pydantic import BaseModel
 
-from models.distillation.methods import METHODS
+from models.distillation.mappings import MAPPINGS, ExponentialDecay
+from models.distillation.methods import CPFD, METHODS, DistillationMethod
+from models.distillation.named import changed_kind
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.scoring import JUDGING, softmax
-from models.settings import Recipe
 from models.training.loop import predict_logits
 from models.training.recipes import LEARNING, RunData, distill_student, open_run, train_baseline
+from models.training.settings import Recipe
 
 
 class Variant(BaseModel, frozen=True, extra="forbid"):
-    """One kind of student. ``changes`` are against the task's distillation settings; None is labels alone.
+    """One kind of student, by what it changes of the task's distillation settings; None is labels alone.
 
-    ``epochs`` replaces the task's, for a baseline of as many steps as the student takes.
+    ``changes["method"]`` names a method, or gives the name and settings of one (``mapping`` in it likewise): what both
+    it and the task's own method can be given, as temperature or alpha, stays the task's own. ``epochs`` replaces the
+    task's, for a baseline of as many steps as the student takes.
     """
 
     name: str
@@ -39,8 +43,22 @@ class Variant(BaseModel, frozen=True, extra="forbid"):
             # Patience is counted in epochs: of more and shorter ones it takes more to mean as many steps.
             patience = training.patience and math.ceil(training.patience * self.epochs / training.epochs)
             training = _changed(training, {"epochs": self.epochs, "patience": patience})
-        distillation = settings.distillation if not self.changes else _changed(settings.distillation, self.changes)
+        distillation = settings.distillation
+        if self.changes:
+            own = {**self.changes}
+            if "method" in own:
+                own["method"] = changed_method(distillation.method, own["method"]).model_dump()
+            distillation = _changed(distillation, own)
         return settings.model_copy(update={"training": training, "distillation": distillation})
+
+
+def changed_method(own: DistillationMethod, changes: str | dict[str, Any]) -> DistillationMethod:
+    """``own`` with ``changes``, which may be another method's name, and change its mapping by name alike."""
+    changes = {"name": changes} if isinstance(changes, str) else dict(changes)
+    if "mapping" in changes:
+        before = own.mapping if isinstance(own, CPFD) else ExponentialDecay()
+        changes["mapping"] = changed_kind(before, changes["mapping"], MAPPINGS).model_dump()
+    return changed_kind(own, changes, METHODS)
 
 
 def _changed(settings: BaseModel, changes: dict[str, Any]) -> Any:
@@ -163,7 +181,7 @@ def step_matched_epochs(catalogue: pd.DataFrame, settings: Recipe) -> int | None
     """Epochs of a baseline that takes as many steps as the student; None if as many epochs are as many steps."""
     distillation, training = settings.distillation, settings.training
     own, all_rows = (int(catalogue.split.isin(splits).sum()) for splits in (("train",), LEARNING))
-    learned = all_rows if distillation.unlabelled and METHODS[distillation.method].teacher else own
+    learned = all_rows if distillation.unlabelled and distillation.method.teacher else own
     steps = (distillation.student_epochs or training.epochs) * -(-learned // training.batch_size)
     epochs = max(1, round(steps / -(-own // training.batch_size)))
     return None if epochs == training.epochs else epochs

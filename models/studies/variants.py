@@ -1,8 +1,10 @@
 """Which students a study compares: those of the paper's tables 3, 6 and 7, and a sceptic's rivals."""
 
+from models.distillation import methods
 from models.distillation.mappings import MAPPINGS
-from models.settings import Recipe
-from models.studies.study import Variant
+from models.distillation.settings import DistillationSettings
+from models.studies.study import Variant, changed_method
+from models.training.settings import Recipe
 
 TEMPERATURES = (0.5, 1.0, 2.0, 4.0)
 SHARES = (0.5, 0.25, 0.125)
@@ -10,17 +12,22 @@ BASELINE, STEPS, PFD, CPFD, TEACHER = "baseline", "baseline, as many steps", "PF
 PRIVILEGED = Variant(name=CPFD, changes={"method": "cpfd"})
 MAIN = (Variant(name=BASELINE), Variant(name=PFD, changes={"method": "pfd"}), PRIVILEGED)
 RIVALS = (
-    Variant(name="label smoothing", changes={"method": "label_smoothing", "alpha": 0.1}),
-    Variant(name="PFD, alpha 0.9", changes={"method": "pfd", "alpha": 0.9}),
+    Variant(name="label smoothing", changes={"method": {"name": "label_smoothing", "alpha": 0.1}}),
+    Variant(name="PFD, alpha 0.9", changes={"method": {"name": "pfd", "alpha": 0.9}}),
     Variant(name="CA-MKD", changes={"method": "ca_mkd"}),
     Variant(name="PAD", changes={"method": "pad"}),
-    Variant(name="CPFD by class", changes={"method": "cpfd", "class_conditional": True}),
+    Variant(name="CPFD by class", changes={"method": {"name": "cpfd", "class_conditional": True}}),
     Variant(name="CPFD, labelled videos only", changes={"method": "cpfd", "unlabelled": False}),
 )
 # These learn from teachers of their own.
 VANILLA_KD = Variant(name="vanilla KD", changes={"method": "kd"})
 IN_SAMPLE = Variant(name="CPFD, in-sample soft targets", changes={"method": "cpfd", "folds": 1})
 GENERALISED = Variant(name="generalised distillation", changes={"method": "generalised"})
+
+
+def own_cpfd(settings: DistillationSettings) -> methods.CPFD:
+    """CPFD as the task would run it: its own settings if that is its method, and else what its method has too."""
+    return methods.CPFD.model_validate(changed_method(settings.method, "cpfd").model_dump())
 
 
 def mapping_name(mapping: str) -> str:
@@ -34,18 +41,18 @@ def temperature_name(temperature: float) -> str:
 def mappings(settings: Recipe) -> list[Variant]:
     """The mappings other than the task's own; tanh is the negative sigmoid where constants are fitted."""
     return [
-        Variant(name=mapping_name(name), changes={"method": "cpfd", "mapping": name})
+        Variant(name=mapping_name(name), changes={"method": {"name": "cpfd", "mapping": name}})
         for name in MAPPINGS
-        if name not in (settings.distillation.mapping, "tanh")
+        if name not in (own_cpfd(settings.distillation).mapping.name, "tanh")
     ]
 
 
 def temperatures(settings: Recipe) -> list[Variant]:
     """The temperatures other than the task's own."""
     return [
-        Variant(name=temperature_name(value), changes={"method": "cpfd", "temperature": value})
+        Variant(name=temperature_name(value), changes={"method": {"name": "cpfd", "temperature": value}})
         for value in TEMPERATURES
-        if value != settings.distillation.temperature
+        if value != own_cpfd(settings.distillation).temperature
     ]
 
 

@@ -18,13 +18,13 @@ from pydantic import BaseModel
 from common.digests import content_digest
 from common.source import code_digest
 from models.distillation.soft_targets import SoftTargets
-from models.settings import Recipe
 from models.starts.named_files import named_files_digest
 from models.starts.weights import save_start
 from models.training.checkpoints import Keeper
 from models.training.devices import process_group, rank, world
 from models.training.loop import TrainingError
 from models.training.recipes import open_run, pretrain, save_network, train_baseline, train_student, train_teachers
+from models.training.settings import Recipe
 
 
 class Job(BaseModel, frozen=True, extra="forbid"):

@@ -18,10 +18,10 @@ from models.data.dataset import Videos
 from models.data.loading import Loader
 from models.data.tensors import Batch, Losses
 from models.distillation.losses import label_loss
-from models.settings import TrainingSettings
 from models.training.checkpoints import History, Keeper, TrainingState
 from models.training.devices import device, gathered, rank, summed, world
 from models.training.memory import checkpoint_activations, largest_batch
+from models.training.settings import TrainingSettings
 
 LossFunction = Callable[[Any, Batch], Losses]
 

@@ -3,37 +3,34 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from common.artifacts import CONSTANTS_FILE, HISTORY_FILE, LEARNING, TRAIN, TUNING
+from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, HISTORY_FILE, LEARNING, TRAIN, TUNING
 from models.data.dataset import Videos, dense_matrix, open_clips, prepare_videos, read_catalogue
 from models.data.tensors import Batch, Losses
 from models.data.text import learn_tokenizer, load_tokenizer
 from models.distillation.losses import supervised_loss
-from models.distillation.methods import (
-    METHODS,
-    TeacherInput,
-    alpha_tensor,
-    learned_targets,
-    sample_alphas,
-    student_loss,
-)
+from models.distillation.methods import TeacherInput
+from models.distillation.settings import DistillationSettings
 from models.distillation.soft_targets import SoftTargets
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
-from models.settings import DistillationSettings, Recipe, TrainingSettings
 from models.starts.pretraining import XVLMForPretraining
 from models.starts.weights import open_start, start_from
 from models.training.checkpoints import History, Keeper
 from models.training.devices import rank, seed_everything
 from models.training.loop import TrainingError, fit, inverse_frequency
+from models.training.settings import Recipe, TrainingSettings
 
 Teacher = XVLMForClassification | DFXVLMForClassification
 
@@ -125,7 +122,7 @@ def train_teachers(
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
     tuning = np.flatnonzero(data.frame.split == TUNING)
     training = _for_epochs(settings.training, distillation.teacher_epochs)
-    sees = METHODS[distillation.method].teacher or "raw and dense"
+    sees = distillation.method.teacher or "raw and dense"
     teachers: dict[str, tuple[Teacher, History]] = {}
     for fold in range(distillation.folds):
         rows = fold_rows(data, fold, settings)
@@ -177,42 +174,66 @@ def new_teacher(data: RunData, settings: Recipe, dense_features: list[str], sees
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Trust:
+    """How far a student trusted the teacher on each video that it learned from.
+
+    ``alphas`` (N,) and ``losses`` (N,), the teacher's in nats, NaN without a label; ``constants`` are those of the
+    method, with alpha's mean on labelled rows.
+    """
+
+    video_ids: list[str]
+    alphas: np.ndarray
+    losses: np.ndarray
+    constants: dict[str, float]
+
+    def write(self, folder: Path) -> None:
+        """Beside the student's weights: alphas.parquet (a loss that is not known is null) and distillation.json."""
+        loss = pa.array(self.losses, mask=np.isnan(self.losses))
+        table = pa.table({"video_id": self.video_ids, "alpha": self.alphas, "teacher_loss": loss})
+        pq.write_table(table, folder / ALPHAS_FILE)
+        (folder / CONSTANTS_FILE).write_text(json.dumps(self.constants, indent=1))
+
+
 def distill_student(
     data: RunData, soft_targets: SoftTargets, settings: Recipe, seed: int, keeper: Keeper | None = None
-) -> tuple[XVLMForClassification, History, dict[str, float]]:
+) -> tuple[XVLMForClassification, History, Trust]:
     """X-VLM on labels and stored soft targets: no teacher is run, no dense feature is read.
 
     Returns:
-        the student, its history, and the constants of the method with alpha's mean on labelled rows.
+        the student, its history, and how far it trusted the teacher.
     """
     distillation = settings.distillation
-    method = METHODS[distillation.method]
+    method = distillation.method
     unlabelled = distillation.unlabelled and method.teacher is not None
     videos = data.rows(*LEARNING) if unlabelled else data.rows(TRAIN)
-    soft_targets = learned_targets(soft_targets, distillation)
-    alphas, constants = sample_alphas(soft_targets, distillation)
+    soft_targets = distillation.learned(soft_targets)
+    alphas, constants = method.alphas(soft_targets)
     constants = {**constants, "mean_alpha": float(alphas[soft_targets.labelled].mean())}
     by_id = dict(zip(soft_targets.video_ids, alphas, strict=True))
+    learned = soft_targets.select(videos.video_ids)
+    trust = Trust(
+        learned.video_ids, np.array([by_id[video_id] for video_id in learned.video_ids]), learned.loss, constants
+    )
     videos = videos.with_extras(
-        teacher_logits=torch.from_numpy(soft_targets.select(videos.video_ids).logits),
-        alpha=alpha_tensor(np.array([by_id[video_id] for video_id in videos.video_ids])),
+        teacher_logits=torch.from_numpy(learned.logits), alpha=torch.from_numpy(trust.alphas.astype(np.float32))
     )
     model = new_student(data, settings, seed)
     dressed = method.network(model, model.config.text["hidden_size"], len(settings.classes))
-    loss = student_loss(distillation, _class_weights(videos, settings))
+    loss = partial(method.loss, class_weights=_class_weights(videos, settings))
     training = _for_epochs(settings.training, distillation.student_epochs)
     history = fit(dressed, videos, loss, training, seed, validation=data.rows(TUNING), keeper=keeper)
-    return model, history, constants
+    return model, history, trust
 
 
 def train_student(
     data: RunData, soft_targets: SoftTargets, settings: Recipe, seed: int, folder: Path, keeper: Keeper
 ) -> None:
-    """Distil the student into ``folder``, with distillation.json: the constants behind alpha."""
-    model, history, constants = distill_student(data, soft_targets, settings, seed, keeper)
+    """Distil the student into ``folder``, with its alphas and the constants behind them."""
+    model, history, trust = distill_student(data, soft_targets, settings, seed, keeper)
     save_network(model, data.tokenizer, history, folder)
     if rank() == 0:
-        (folder / CONSTANTS_FILE).write_text(json.dumps(constants, indent=1))
+        trust.write(folder)
 
 
 def pretrain(

@@ -26,7 +26,7 @@ def tasks(workspace: WorkspaceOption = HERE, tasks: TasksOption = None) -> None:
         except TaskError as error:
             table.add_row(name, "", "", "", f"cannot be read: {error}")
             continue
-        table.add_row(name, ", ".join(task.classes), task.corpus, task.distillation.method, task.description)
+        table.add_row(name, ", ".join(task.classes), task.corpus, task.distillation.method.name, task.description)
     out.print(table)
 
 

@@ -51,7 +51,6 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         decided = gate(
             **evidence,
             **networks,
-            soft_targets=soft_targets,
             set_aside=prepared.set_aside,
             undecodable=prepared.undecodable,
             settings=settings,

@@ -2,6 +2,8 @@
 
 import pytest
 
+from models.distillation.mappings import Threshold
+from models.distillation.methods import CPFD, PFD
 from pipelines.task import TASKS, Task, TaskError, load_task, task_files
 
 GOOD = """task: mine
@@ -39,7 +41,31 @@ def test_every_task_of_the_house_loads():
         (GOOD + "features: [reports, reports]\n", r"line 6: features: .*distinct"),
         (GOOD.replace("epochs: 3", "epochs: [3"), r"mine.yaml is not YAML"),
         ("- a list\n", "must map keys to values"),
-        (GOOD + "distillation:\n  alpha_min: 0.9\n  alpha_max: 0.1\n", "alpha_min must not be above alpha_max"),
+        (
+            GOOD + "distillation:\n  method:\n    name: cpfd\n    mapping:\n      name: exponential_decay\n"
+            "      alpha_min: 0.9\n      alpha_max: 0.1\n",
+            r"line 9: distillation.method.mapping: .*alpha_min must not be above alpha_max",
+        ),
+        (
+            GOOD + "distillation:\n  method:\n    name: cpfd\n    mapping: {name: threshold, threshold: 0.5}\n"
+            "    slope: 4\n",
+            r"mine.yaml, line 10: distillation.method.slope: unknown key",
+        ),
+        (
+            GOOD + "distillation:\n  method:\n    name: cpfd\n    mapping:\n      name: threshold\n"
+            "      threshold: 0.5\n      slope: 4\n",
+            r"mine.yaml, line 12: distillation.method.mapping.slope: unknown key",
+        ),
+        (
+            GOOD + "distillation:\n  method: {name: cpfd, mapping: {name: threshold,\n      threshold: -1}}\n",
+            r"mine.yaml, line 8: distillation.method.mapping.threshold: Input should be greater than 0",
+        ),
+        (GOOD + "distillation: {method: cpf}\n", r"line 6: distillation.method: .*no method cpf: there are .*cpfd"),
+        (GOOD + "distillation: {method: {alpha: 0.1}}\n", r"line 6: distillation.method: .*a method needs its name"),
+        (
+            GOOD + "distillation: {method: {name: pfd, mapping: tanh}}\n",
+            r"line 6: distillation.method.mapping: unknown key",
+        ),
         (
             GOOD + "window:\n  evaluation_share: 0.8\n  tuning_share: 0.2\n",
             "line 6: window: .*leave at least a tenth",
@@ -104,3 +130,24 @@ def test_sizes_that_a_start_brings_are_not_taken_from_a_profile(tmp_path):
 def test_every_profile_is_whole(tmp_path, profile):
     (tmp_path / "mine.yaml").write_text(GOOD + f"profile: {profile}\n")
     assert load_task("mine", tmp_path).profile == profile
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("cpfd", CPFD()),
+        ("pfd", PFD()),
+        ("{name: pfd, alpha: 0.9}", PFD(alpha=0.9)),
+        ("{name: cpfd, mapping: threshold}", CPFD(mapping=Threshold())),
+        (
+            "{name: cpfd, temperature: 2, mapping: {name: threshold, threshold: 0.5}}",
+            CPFD(temperature=2, mapping=Threshold(threshold=0.5)),
+        ),
+    ],
+)
+def test_a_method_is_a_name_or_a_name_with_its_settings(tmp_path, written, meant):
+    (tmp_path / "mine.yaml").write_text(GOOD + f"distillation: {{method: {written}}}\n")
+    task = load_task("mine", tmp_path)
+    assert task.distillation.method == meant
+    assert Task.model_validate(task.model_dump(mode="json")) == task
+    assert Task.model_validate_json(task.model_dump_json()) == task

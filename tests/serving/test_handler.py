@@ -6,8 +6,8 @@ import json
 import pytest
 import torch
 
-from models.settings import Recipe
 from models.training.recipes import RunData, new_student, save_network
+from models.training.settings import Recipe
 from serving.handler import RequestError, StudentHandler, parse
 from serving.predictor import MediaError, Predictor, RawInput
 

@@ -1,4 +1,4 @@
-"""The four mappings, and the rules that give them their constants (METHODS 1.3)."""
+"""The four mappings, and the rules that give them their constants (Shi et al., CIKM 2024, table 2)."""
 
 import math
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.distillation.mappings import MAPPINGS, ExponentialDecay, NegativeSigmoid, Tanh, Threshold, fit_alpha_map
-from models.settings import DistillationSettings
+from models.distillation.mappings import MAPPINGS, ExponentialDecay, NegativeSigmoid, Tanh, Threshold
+from models.distillation.settings import DistillationSettings
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def teacher(rng) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("name", MAPPINGS)
 def test_every_mapping_falls_and_stays_a_share(teacher, name):
-    mapping = fit_alpha_map(*teacher, 2, DistillationSettings(mapping=name))
+    mapping = MAPPINGS[name]().fitted(*teacher, 2)
     alphas = mapping(np.linspace(0, 1_000, 5_000))
     assert (np.diff(alphas) <= 0).all()
     assert (alphas >= 0).all()
@@ -29,47 +29,48 @@ def test_every_mapping_falls_and_stays_a_share(teacher, name):
 
 def test_threshold_has_two_values_and_its_rule(teacher, rng):
     loss, right = teacher
-    mapping = Threshold(0.1, 0.9, threshold=1.0)
+    mapping = Threshold(threshold=1.0)
     assert mapping(np.array([0.0, 0.999, 1.0, 9.0])).tolist() == [0.9, 0.9, 0.1, 0.1]
-    binary = fit_alpha_map(loss, right, 2, DistillationSettings(mapping="threshold"))
+    binary = Threshold().fitted(loss, right, 2)
     assert binary.constants()["threshold"] == math.log(2)
-    several = fit_alpha_map(loss, right, 5, DistillationSettings(mapping="threshold"))
+    several = Threshold().fitted(loss, right, 5)
     assert (loss >= several.constants()["threshold"]).mean() == pytest.approx(0.3, abs=0.002)
-    few = fit_alpha_map(loss, np.arange(1_000) >= 19, 5, DistillationSettings(mapping="threshold"))
+    few = Threshold().fitted(loss, np.arange(1_000) >= 19, 5)
     assert few.constants()["threshold"] == math.log(2)
 
 
 def test_negative_sigmoid_is_nine_tenths_and_one_tenth_at_the_medians(teacher):
     loss, right = teacher
-    mapping = fit_alpha_map(loss, right, 2, DistillationSettings(mapping="negative_sigmoid"))
+    mapping = NegativeSigmoid().fitted(loss, right, 2)
     assert mapping(np.array([np.median(loss[right]), np.median(loss[~right])])) == pytest.approx([0.9, 0.1])
-    assert NegativeSigmoid(4, 1)(np.array([1.5]))[0] == pytest.approx(1 / (1 + math.exp(2)))
+    assert NegativeSigmoid(slope=4, centre=1)(np.array([1.5]))[0] == pytest.approx(1 / (1 + math.exp(2)))
 
 
 def test_negative_sigmoid_falls_back_where_there_is_nothing_to_fit(rng):
-    settings = DistillationSettings(mapping="negative_sigmoid")
     loss = rng.uniform(0, 1, 100)
     for right in (np.arange(100) >= 19, np.zeros(100, bool), loss > 0.5):
-        assert fit_alpha_map(loss, right, 2, settings).constants() == {"slope": 4.0, "centre": math.log(2)}
+        assert NegativeSigmoid().fitted(loss, right, 2).constants() == {"slope": 4.0, "centre": math.log(2)}
 
 
 def test_tanh_is_the_negative_sigmoid_at_twice_the_slope(teacher):
     losses = np.linspace(0, 30, 300)
     expected = 0.5 * (np.tanh(-1.7 * (losses - 0.6)) + 1)
-    np.testing.assert_allclose(Tanh(1.7, 0.6)(losses), expected, atol=1e-12)
-    np.testing.assert_allclose(Tanh(1.7, 0.6)(losses), NegativeSigmoid(3.4, 0.6)(losses), atol=1e-15)
-    fitted = [fit_alpha_map(*teacher, 2, DistillationSettings(mapping=name)) for name in ("tanh", "negative_sigmoid")]
+    np.testing.assert_allclose(Tanh(slope=1.7, centre=0.6)(losses), expected, atol=1e-12)
+    np.testing.assert_allclose(
+        Tanh(slope=1.7, centre=0.6)(losses), NegativeSigmoid(slope=3.4, centre=0.6)(losses), atol=1e-15
+    )
+    fitted = [MAPPINGS[name]().fitted(*teacher, 2) for name in ("tanh", "negative_sigmoid")]
     np.testing.assert_allclose(fitted[0](losses), fitted[1](losses), atol=1e-15)
 
 
 def test_the_papers_mean_losses_give_the_tabulated_alphas():
-    mapping = ExponentialDecay(0.1, 0.9, loss_min=0.0, loss_max=3.0)
+    mapping = ExponentialDecay(loss_min=0.0, loss_max=3.0)
     assert mapping(np.array([0.0057, 0.2298, 0.8154, 4.1737])) == pytest.approx([0.896, 0.761, 0.495, 0.1], abs=6e-4)
     assert mapping(np.array([0.0, 3.0, 300.0])) == pytest.approx([0.9, 0.1, 0.1])
 
 
 def test_exponential_decays_bounds_come_from_quantiles(teacher):
-    fitted = fit_alpha_map(*teacher, 2, DistillationSettings())
+    fitted = DistillationSettings().method.mapping.fitted(*teacher, 2)
     assert fitted.constants()["loss_max"] == pytest.approx(np.quantile(teacher[0], 0.99))
     assert fitted.constants()["loss_min"] == pytest.approx(np.quantile(teacher[0], 0.01))
 
@@ -84,24 +85,34 @@ def test_exponential_decays_bounds_come_from_quantiles(teacher):
     ],
 )
 def test_constants_that_are_given_are_kept(teacher, name, given):
-    constants = fit_alpha_map(*teacher, 2, DistillationSettings(mapping=name, **given)).constants()
+    constants = MAPPINGS[name](**given).fitted(*teacher, 2).constants()
     assert given.items() <= constants.items()
 
 
 def test_losses_that_are_all_alike_do_not_divide_by_zero():
     for name in MAPPINGS:
-        mapping = fit_alpha_map(np.full(50, 0.5), np.arange(50) < 25, 2, DistillationSettings(mapping=name))
+        mapping = MAPPINGS[name]().fitted(np.full(50, 0.5), np.arange(50) < 25, 2)
         assert np.isfinite(mapping(np.array([0.0, 0.5, 9.0]))).all()
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"mapping": "linear"}, {"method": "cpf"}, {"alpha": 1.2}, {"alpha_min": 0.0}, {"slope": -1.0},
-        {"alpha_min": 0.9, "alpha_max": 0.1}, {"loss_min": 2.0, "loss_max": 1.0}, {"threshold": 0.0},
-        {"temperature": 0.0},
+        {"name": "linear"}, "linear", {"threshold": 0.5}, {"name": "threshold", "threshold": 0.0},
+        {"name": "threshold", "alpha_min": 0.0}, {"name": "threshold", "alpha_min": 0.9, "alpha_max": 0.1},
+        {"name": "exponential_decay", "alpha_min": 0.9, "alpha_max": 0.1}, {"name": "tanh", "slope": -1.0},
+        {"name": "exponential_decay", "loss_min": 2.0, "loss_max": 1.0},
+        # Another mapping's constants.
+        {"name": "threshold", "slope": 2.0}, {"name": "tanh", "alpha_min": 0.2}, {"name": "tanh", "threshold": 0.5},
+        {"name": "negative_sigmoid", "loss_max": 3.0}, {"name": "exponential_decay", "centre": 0.5},
     ],
 )  # fmt: skip
-def test_constants_out_of_range_are_refused(wrong):
+def test_constants_out_of_range_or_of_another_mapping_are_refused(wrong):
     with pytest.raises(ValidationError):
-        DistillationSettings(**wrong)
+        DistillationSettings(method={"name": "cpfd", "mapping": wrong})
+
+
+def test_a_mapping_that_is_not_fitted_is_not_asked():
+    with pytest.raises(TypeError, match="is fitted before"):
+        NegativeSigmoid(slope=2.0)(np.array([0.5]))
+    assert NegativeSigmoid(slope=2.0).constants() == {"slope": 2.0}

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.distillation.methods import METHODS, sample_alphas
+from models.distillation.methods import CAMKD, CPFD, METHODS
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.scoring import load_teacher, score_teachers
-from models.settings import DistillationSettings
 from models.training.recipes import RunData, distill_student, train_teachers
 
 
@@ -23,7 +22,7 @@ def targets(losses: list[float], labels: list[int]) -> SoftTargets:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_video_without_a_label_has_alpha_one_and_no_loss(method):
     given = targets([0.1, 2.0, 0.3], [0, 1, -1])
-    alphas, _ = sample_alphas(given, DistillationSettings(method=method))
+    alphas, _ = METHODS[method]().alphas(given)
     assert alphas[2] == 1
     assert (alphas[:2] < 1).all()
     assert np.isnan(given.loss[2])
@@ -32,7 +31,7 @@ def test_a_video_without_a_label_has_alpha_one_and_no_loss(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_only_the_confident_methods_tell_samples_apart(method):
-    alphas, _ = sample_alphas(targets([0.1, 2.0, 0.1, 2.0], [0, 1, 1, 0]), DistillationSettings(method=method))
+    alphas, _ = METHODS[method]().alphas(targets([0.1, 2.0, 0.1, 2.0], [0, 1, 1, 0]))
     if method in ("cpfd", "ca_mkd"):
         assert alphas[0] > alphas[1]
     else:
@@ -40,7 +39,7 @@ def test_only_the_confident_methods_tell_samples_apart(method):
 
 
 def test_ca_mkds_weight_is_one_less_its_softmax_over_two_losses():
-    alphas, _ = sample_alphas(targets([0.5], [1]), DistillationSettings(method="ca_mkd"))
+    alphas, _ = CAMKD().alphas(targets([0.5], [1]))
     weights = 1 - torch.tensor([0.0, 0.5]).softmax(0)  # the label's loss is 0
     assert alphas[0] == pytest.approx(weights[1].item(), abs=1e-5)
 
@@ -48,8 +47,8 @@ def test_ca_mkds_weight_is_one_less_its_softmax_over_two_losses():
 def test_a_class_of_its_own_has_its_own_constants():
     losses = [*np.linspace(0.01, 0.6, 60), *np.linspace(0.5, 5.0, 60)]
     given = targets(losses, [0] * 60 + [1] * 60)
-    together, _ = sample_alphas(given, DistillationSettings())
-    apart, constants = sample_alphas(given, DistillationSettings(class_conditional=True))
+    together, _ = CPFD().alphas(given)
+    apart, constants = CPFD(class_conditional=True).alphas(given)
     assert apart[60:].mean() > together[60:].mean() + 0.05
     assert constants["loss_max_class_0"] < constants["loss_max_class_1"]
 
@@ -70,7 +69,7 @@ def test_calibration_finds_the_temperature_that_blew_the_logits_up(rng):
 def test_every_method_trains_a_student_from_the_teacher_it_asks_for(
     method, weights, artifacts, run_data, recipe, tmp_path
 ):
-    distillation = recipe.distillation.model_copy(update={"method": method, "unlabelled": True})
+    distillation = recipe.distillation.model_copy(update={"method": METHODS[method](), "unlabelled": True})
     training = recipe.training.model_copy(update={"epochs": 1, "class_weights": weights})
     settings = recipe.model_copy(update={"distillation": distillation, "training": training})
     dense = artifacts / "privileged"
@@ -81,15 +80,15 @@ def test_every_method_trains_a_student_from_the_teacher_it_asks_for(
     sees = METHODS[method].teacher or "raw and dense"
     assert all(("dense" in teacher.inputs) == ("dense" in sees) for teacher in loaded)
     soft_targets, _ = score_teachers(loaded, run_data, dense, settings)
-    student, history, constants = distill_student(run_data, soft_targets, settings, 0)
+    student, history, trust = distill_student(run_data, soft_targets, settings, 0)
     assert {"loss", "label_loss", "soft_target_loss", "mean_alpha"} <= set(history[0])
     assert np.isfinite(history[0]["loss"])
     assert type(student).__name__ == "XVLMForClassification"
-    assert 0 < constants["mean_alpha"] < 1
+    assert 0 < trust.constants["mean_alpha"] < 1
 
 
 def test_a_teacher_of_dense_features_alone_does_not_see_the_video(artifacts, run_data, recipe):
-    distillation = recipe.distillation.model_copy(update={"method": "generalised"})
+    distillation = recipe.distillation.model_copy(update={"method": METHODS["generalised"]()})
     settings = recipe.model_copy(update={"distillation": distillation})
     teacher, _ = train_teachers(run_data, artifacts / "privileged", settings, 0)["fold-0"]
     batch = run_data.videos.batch(torch.arange(2))
@@ -102,7 +101,7 @@ def test_a_teacher_of_dense_features_alone_does_not_see_the_video(artifacts, run
 
 
 def test_pad_takes_a_batch_of_one_video_and_keeps_its_best_epoch(artifacts, run_data, recipe):
-    distillation = recipe.distillation.model_copy(update={"method": "pad", "folds": 1})
+    distillation = recipe.distillation.model_copy(update={"method": METHODS["pad"](), "folds": 1})
     training = recipe.training.model_copy(update={"batch_size": 16, "epochs": 2, "patience": 1})
     settings = recipe.model_copy(update={"distillation": distillation, "training": training})
     few = run_data.frame[run_data.frame.split == "train"].index[:33]  # 16, 16 and 1

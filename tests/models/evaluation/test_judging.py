@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from models.distillation.settings import DistillationSettings
 from models.evaluation.judging import EvaluationError, compare_teacher, evaluate
 from models.evaluation.metrics import best_threshold, bootstrap_f1, f1, pr_auc, roc_auc
-from models.settings import DistillationSettings
 
 
 def scored(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np.ndarray:

@@ -9,9 +9,10 @@ import torch
 from models.data.text import learn_tokenizer
 from models.evaluation.cost import forward_flops, network_cost, parameters
 from models.networks.xvlm import XVLM, XVLMConfig, XVLMForClassification
-from models.settings import ClipSettings, NetworkSettings, Recipe
+from models.settings import ClipSettings, NetworkSettings
 from models.starts.official import official_config
 from models.training.recipes import new_student
+from models.training.settings import Recipe
 
 SWIN = {
     "vision_width": 1024, "image_res": 224, "window_size": 7, "embed_dim": 128,

@@ -7,7 +7,8 @@ import torch
 from models.data.text import learn_tokenizer
 from models.networks.dfxvlm import DenseScaler, DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
-from models.settings import Recipe, TextSettings
+from models.settings import TextSettings
+from models.training.settings import Recipe
 
 WORDS = [first + second for first in "abcdefghij" for second in "abcdefghij"]
 TOKENIZER = learn_tokenizer(WORDS * 2, TextSettings(vocabulary=100))

@@ -11,12 +11,13 @@ from safetensors.torch import load_file, save_file
 
 from models.data.text import TextError, learn_tokenizer
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
-from models.settings import NetworkSettings, Recipe
+from models.settings import NetworkSettings
 from models.starts.named_files import named_files_digest
 from models.starts.official import convert_official, official_config, our_names
 from models.starts.pretraining import XVLMForPretraining
 from models.starts.weights import CheckpointError, open_start, read_official, save_start, start_from
 from models.training.recipes import new_student, open_run
+from models.training.settings import Recipe
 
 GOLDEN = Path(__file__).resolve().parents[4] / "shared" / "golden" / "xvlm_tiny"
 TOLERANCE = 1e-4

@@ -45,11 +45,11 @@ def test_the_teacher_is_judged_on_the_same_rows(ground, catalogue):
 
 
 def test_a_variant_changes_what_it_says_and_is_checked(recipe):
-    changed = Variant(name="x", changes={"temperature": 2.0}, epochs=7).settings(recipe)
-    assert (changed.distillation.temperature, changed.training.epochs) == (2.0, 7)
+    changed = Variant(name="x", changes={"method": {"temperature": 2.0}}, epochs=7).settings(recipe)
+    assert (changed.distillation.method.temperature, changed.training.epochs) == (2.0, 7)
     assert changed.distillation.folds == recipe.distillation.folds
     with pytest.raises(ValidationError):
-        Variant(name="x", changes={"temprature": 2.0}).settings(recipe)
+        Variant(name="x", changes={"method": {"temprature": 2.0}}).settings(recipe)
     assert PRIVILEGED.settings(recipe) == recipe
 
 

@@ -13,12 +13,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from common.artifacts import ALPHAS_FILE
 from models.evaluation.scoring import score_teachers
-from models.settings import Recipe
 from models.training.checkpoints import STATE
 from models.training.jobs import Job, train
 from models.training.loop import TrainingError
 from models.training.recipes import train_teachers
+from models.training.settings import Recipe
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -131,4 +132,14 @@ def test_a_student_job_learns_from_stored_soft_targets(artifacts, run_data, reci
     train(job(artifacts, recipe, tmp_path / "student", "student", soft_targets=tmp_path / "soft.parquet"))
     found = json.loads((tmp_path / "student" / "distillation.json").read_text())
     assert 0.1 < found["mean_alpha"] < 0.9
+    alphas = pq.read_table(tmp_path / "student" / ALPHAS_FILE).to_pandas().set_index("video_id")
+    splits = run_data.frame.set_index("video_id").split
+    learned = ["train", "unlabelled"] if recipe.distillation.unlabelled else ["train"]
+    assert set(alphas.index) == set(splits.index[splits.isin(learned)])
+    labelled = splits.loc[alphas.index] == "train"
+    assert (alphas.teacher_loss.notna() == labelled).all()
+    assert (alphas.alpha[~labelled] == 1).all()
+    expected, _ = recipe.distillation.method.alphas(targets)
+    assert alphas.alpha.loc[targets.video_ids].to_numpy() == pytest.approx(expected, abs=0)
+    assert alphas.alpha[labelled].mean() == pytest.approx(found["mean_alpha"])
     assert (tmp_path / "student" / "model.safetensors").is_file()

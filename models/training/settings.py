@@ -1,0 +1,44 @@
+"""Settings of a training, and the recipe of a run: everything that trains."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from models.distillation.settings import DistillationSettings
+from models.settings import ModelSettings
+
+
+class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
+    """One schedule for baseline, teacher and student: AdamW, warm-up, linear decay, as many epochs each.
+
+    A student that also learns from unlabelled videos takes more steps an epoch than the baseline. ``batch_size``
+    is the number of videos a step, over all processes and accumulated parts.
+    """
+
+    epochs: int = Field(5, ge=1)
+    batch_size: int = Field(32, ge=1)
+    learning_rate: float = Field(1e-5, gt=0)
+    head_factor: float = Field(2.0, gt=0, description="times the learning rate, for what pre-training did not bring")
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    gradient_clip: float = Field(1.0, gt=0)
+    class_weights: bool = Field(False, description="weight the label loss by inverse class frequency")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="stop after so many epochs without a better threshold loss (not in pre-training)",
+    )
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    accumulation: int = Field(1, ge=1, description="parts that a batch is computed in, to save memory")
+    gradient_checkpointing: bool = Field(False, description="compute activations twice to save memory")
+    processes: int = Field(1, ge=1, description="processes on this machine, one a GPU (started by torchrun)")
+    workers: int = Field(0, ge=0, description="processes that read or decode clips ahead; 0 reads in the training")
+    checkpoint_steps: int = Field(500, ge=1, description="steps between two saved states to go on from")
+
+
+class Recipe(ModelSettings, frozen=True, extra="forbid"):
+    """Everything that trains: what a training component is given."""
+
+    training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings = DistillationSettings()

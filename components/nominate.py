@@ -9,10 +9,10 @@ from components.base import component
 def nominate(
     archive: Input[Artifact], parity: Input[Artifact], task: str, run_id: str, version: str, tracking_uri: str
 ) -> None:
-    """The archive goes to the model version's run, and the alias ``challenger`` to the version."""
+    """The archive goes to the run; its digest and the alias ``challenger`` to the version, unless it has them."""
     from pathlib import Path
 
     from promotion.registry import nominate
 
-    nominate(tracking_uri, task, run_id, version, Path(archive.path), Path(parity.path))
-    print(f"{task} version {version} is now the challenger", flush=True)
+    alias = nominate(tracking_uri, task, run_id, version, Path(archive.path), Path(parity.path))
+    print(f"{task} version {version} is the {alias}", flush=True)

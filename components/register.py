@@ -27,7 +27,7 @@ def register(
 
     from models.evaluation.judging import Evaluation
     from promotion.gate import Verdict
-    from promotion.registry import RunRecord, record_run
+    from promotion.records import RunRecord, record_run
 
     record = RunRecord(
         name=run_name,

@@ -1,160 +1,135 @@
-"""MLflow: one run a pipeline run, nested runs a network, model versions with the aliases challenger and champion."""
+"""Model versions: one an identity, its proven archive, and the aliases challenger and champion."""
 
 import json
-import os
-import shutil
-import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-# Before mlflow is imported: otherwise it writes a telemetry file into the user's home.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from common.artifacts import CONSTANTS_FILE, HISTORY_FILE
-from common.errors import UserError
-from models.evaluation.judging import Evaluation
-from promotion.gate import Verdict
+from models.evaluation.metrics import Threshold
+from promotion.errors import RegistryError
+from promotion.student_package import SIGNATURE, save_student
+from promotion.tracking import connect, in_sentences, prepare
 
-SERVED_WITH = ("av", "numpy", "pydantic", "scikit-learn", "torch", "transformers")
+__all__ = [
+    "CHALLENGER", "CHAMPION", "SIGNATURE", "Candidate", "RegistryError", "by_alias", "champions",
+    "discard_unregistered", "fetch_archive", "nominate", "prepare", "promote", "register_student",
+]  # fmt: skip
+
 CHALLENGER, CHAMPION = "challenger", "champion"
-SIGNATURE = ModelSignature(
-    inputs=Schema(
-        [
-            ColSpec(DataType.binary, "video"),
-            ColSpec(DataType.string, "title"),
-            ColSpec(DataType.string, "overlay_text"),
-        ]
-    ),
-    outputs=Schema([ColSpec(DataType.string, "label"), ColSpec(DataType.string, "scores")]),
-)
-
-
-class RegistryError(UserError):
-    """What is asked of the registry is not there. The message names the task and the way out."""
+IDENTITY = "identity"  # the tag that makes registering idempotent
+# Tags of a version. The digest is the seal: written last, taken off first, so that it is never of another archive.
+ARCHIVE_RUN, ARCHIVE_DIGEST = "archive_run", "archive_sha256"
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """What one pipeline run leaves in MLflow."""
+class Candidate:
+    """A student that may become a version: where it is, how it decides, and what it is a function of.
 
-    name: str
-    facts: dict[str, Any]
-    settings: dict[str, Any]
-    evaluation: Evaluation
-    verdict: Verdict
-    files: dict[str, Path]
-    networks: dict[str, Path]
+    ``tags`` are short and go to its logged model too; the version alone has the ``evidence``.
+    """
 
-    @property
-    def task(self) -> str:
-        return str(self.facts["task"])
-
-
-def prepare(tracking_uri: str, artifacts: str, task: str) -> None:
-    """Create the database and the task's experiment from one process: concurrent first uses crash."""
-    client = MlflowClient(tracking_uri)
-    if client.get_experiment_by_name(task) is None:
-        client.create_experiment(
-            task, artifact_location=f"{artifacts}/{task}", tags={"mlflow.experimentKind": "custom_model_development"}
-        )
+    task: str
+    identity: str
+    folder: Path
+    modalities: Sequence[str]
+    threshold: Threshold
+    tags: Mapping[str, str]
+    evidence: Mapping[str, str]
 
 
-def record_run(tracking_uri: str, record: RunRecord) -> tuple[str, str]:
-    """Log the run and its networks; create a model version if the verdict passed.
+def register_student(client: MlflowClient, candidate: Candidate, experiment_id: str, run_id: str) -> str:
+    """The version of the candidate's identity: the one that is there, or a new one from ``run_id``."""
+    versions = _versions(client, candidate.task, candidate.identity)
+    if versions:
+        return str(versions[0].version)
+    tags = dict(candidate.tags)
+    model = client.create_logged_model(experiment_id, "student", source_run_id=run_id, tags=tags)
+    save_student(model.model_id, run_id, candidate.folder, candidate.modalities, candidate.threshold)
+    _have_registered_model(client, candidate.task)
+    source = f"models:/{model.model_id}"
+    made = client.create_model_version(
+        candidate.task, source, run_id, {**tags, **candidate.evidence}, model_id=model.model_id
+    )
+    first, *others = _versions(client, candidate.task, candidate.identity)
+    if others and first.version != made.version:  # another process registered the same at the same time
+        client.delete_model_version(candidate.task, made.version)
+        _discard(client, model.model_id)
+    return str(first.version)
+
+
+def discard_unregistered(client: MlflowClient, task: str, experiment_id: str, run_id: str) -> None:
+    """Delete the logged models of a run that no version was made from: what a killed process left."""
+    models = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
+    if not models:
+        return
+    registered = {version.source for version in client.search_model_versions(f"name = '{task}'")}
+    for model in models:
+        if f"models:/{model.model_id}" not in registered:
+            _discard(client, model.model_id)
+
+
+def _discard(client: MlflowClient, model_id: str) -> None:
+    location = client.get_logged_model(model_id).artifact_location
+    get_artifact_repository(location).delete_artifacts()
+    client.delete_logged_model(model_id)
+
+
+def _versions(client: MlflowClient, task: str, identity: str) -> list[ModelVersion]:
+    """The versions of an identity, oldest first."""
+    found = client.search_model_versions(f"name = '{task}' and tags.{IDENTITY} = '{identity}'")
+    return sorted(found, key=lambda version: int(version.version))
+
+
+def _have_registered_model(client: MlflowClient, task: str) -> None:
+    try:
+        client.create_registered_model(task)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+@in_sentences
+def nominate(tracking_uri: str, task: str, run_id: str, version: str, archive: Path, parity: Path) -> str:
+    """Keep the proven archive, note its digest on the version, and set the alias challenger.
+
+    An archive that the version has stays: a version means the same bytes for ever, and archives of the same student
+    differ by the times in them. One that is gone from its place is replaced. A champion stays champion.
 
     Returns:
-        run id, and the version as text ('' if none).
+        the alias that the version has now.
     """
-    mlflow.set_tracking_uri(tracking_uri)
-    mlflow.set_experiment(record.task)
-    identity = {
-        "window_start": record.facts["window_start"],
-        "window_end": record.facts["window_end"],
-        "snapshot": record.facts["snapshot"],
-        "seed": str(record.facts["seed"]),
-        "code_version": record.facts["code_version"],
-        "simulated": str(record.facts["corpus"]["simulated"]).lower(),
-    }
-    with mlflow.start_run(run_name=record.name, tags={**identity, "verdict": _word(record.verdict)}) as run:
-        mlflow.set_tag("mlflow.note.content", record.verdict.reason)
-        mlflow.log_params({**identity, **_flat(record.settings)})
-        mlflow.log_dict(record.settings, "settings.json")
-        mlflow.log_dict(record.facts, "facts.json")
-        with tempfile.TemporaryDirectory() as scratch:
-            for name, file in record.files.items():
-                shutil.copyfile(file, Path(scratch) / name)
-            mlflow.log_artifacts(scratch, "evidence")
-        mlflow.log_metrics(_headline(record.evaluation))
-        for name in ("baseline", "teacher", "student"):
-            _record_network(record, name)
-        registered = _register(record, identity) if record.verdict.passed else ""
-    return run.info.run_id, registered
-
-
-def _record_network(record: RunRecord, name: str) -> None:
-    values = record.evaluation.models[name]
-    with mlflow.start_run(run_name=name, nested=True, tags={"network": name}) as run:
-        metrics = [Metric(key, value, 0, 0) for key, value in values.metrics.items()]
-        if isinstance(values.threshold, float):  # of more than two classes it is a factor a class
-            metrics.append(Metric("threshold", values.threshold, 0, 0))
-        history = record.networks[name] / HISTORY_FILE if name in record.networks else None
-        for row in json.loads(history.read_text()) if history else []:
-            metrics += [Metric(key, value, 0, int(row["epoch"])) for key, value in row.items() if key != "epoch"]
-        constants = record.networks["student"] / CONSTANTS_FILE
-        params = json.loads(constants.read_text()) if name == "student" else {}
-        MlflowClient().log_batch(
-            run.info.run_id,
-            metrics=metrics,
-            params=[Param(key, str(value)) for key, value in params.items()],
-            tags=[RunTag("task", record.task)],
-        )
-
-
-def _register(record: RunRecord, identity: dict[str, str]) -> str:
-    """Log the student as a model that loads from code and safetensors, without pickle."""
-    info = mlflow.pyfunc.log_model(
-        name="student",
-        python_model=str(Path(__file__).parent / "student_model.py"),
-        artifacts={"student": str(record.networks["student"])},
-        signature=SIGNATURE,
-        registered_model_name=record.task,
-        # This project is not among them: it is installed from its own source, not from an index.
-        pip_requirements=[f"{name}=={version(name)}" for name in SERVED_WITH],
-        model_config={"threshold": record.evaluation.models["student"].threshold},
-        tags={**identity},
-    )
-    registered = str(info.registered_model_version)
-    client = MlflowClient()
-    settings = json.dumps(record.settings, sort_keys=True)
-    for key, value in {**identity, "settings": settings, "verdict": record.verdict.reason}.items():
-        client.set_model_version_tag(record.task, registered, key, value)
-    return registered
-
-
-def nominate(tracking_uri: str, task: str, run_id: str, version: str, archive: Path, parity: Path) -> None:
-    """Keep the proven archive with the run, note its digest on the version, and set the alias challenger."""
-    client = MlflowClient(tracking_uri)
-    digest = (archive / f"{task}.mar.sha256").read_text().strip()
-    client.log_artifacts(run_id, str(archive), "archive")
+    client = connect(tracking_uri)
     client.log_dict(run_id, json.loads(parity.read_text()), "evidence/parity.json")
-    client.set_model_version_tag(task, version, "archive_sha256", digest)
-    client.set_model_version_tag(task, version, "archive_run", run_id)
+    if not _has_archive(client, client.get_model_version(task, version)):
+        digest = (archive / f"{task}.mar.sha256").read_text().strip()
+        client.delete_model_version_tag(task, version, ARCHIVE_DIGEST)
+        client.log_artifacts(run_id, str(archive), "archive")
+        client.set_model_version_tag(task, version, ARCHIVE_RUN, run_id)
+        client.set_model_version_tag(task, version, ARCHIVE_DIGEST, digest)
+    champion = by_alias(client, task, CHAMPION)
+    if champion is not None and str(champion.version) == str(version):
+        return CHAMPION
     client.set_registered_model_alias(task, CHALLENGER, version)
+    return CHALLENGER
 
 
+def _has_archive(client: MlflowClient, version: ModelVersion) -> bool:
+    run = version.tags.get(ARCHIVE_RUN)
+    if not run or ARCHIVE_DIGEST not in version.tags:
+        return False
+    return any(Path(file.path).name == f"{version.name}.mar" for file in client.list_artifacts(run, "archive"))
+
+
+@in_sentences
 def promote(tracking_uri: str, task: str) -> tuple[str, str | None]:
     """Make the challenger the champion. Returns the new and the former champion's version."""
-    client = MlflowClient(tracking_uri)
+    client = connect(tracking_uri)
     challenger, champion = by_alias(client, task, CHALLENGER), by_alias(client, task, CHAMPION)
     if challenger is None:
         raise RegistryError(f"{task} has no challenger: run 'cpfd run {task}'; a student that passes becomes one")
@@ -167,21 +142,26 @@ def by_alias(client: MlflowClient, task: str, alias: str) -> ModelVersion | None
     """The version that an alias names, None if there is none."""
     try:
         return client.get_model_version_by_alias(task, alias)
-    except MlflowException:
-        return None
+    except MlflowException as error:
+        # The second is MLflow's code for an alias that a registered model does not have.
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
 
 
+@in_sentences
 def champions(tracking_uri: str) -> dict[str, ModelVersion]:
     """The champion of every task that has one."""
-    client = MlflowClient(tracking_uri)
+    client = connect(tracking_uri)
     found = {model.name: by_alias(client, model.name, CHAMPION) for model in client.search_registered_models()}
     return {task: version for task, version in found.items() if version is not None}
 
 
+@in_sentences
 def fetch_archive(tracking_uri: str, version: ModelVersion, folder: Path) -> tuple[Path, str]:
     """Download a version's archive into ``folder``. Returns its path and the digest that the registry holds."""
-    mlflow.set_tracking_uri(tracking_uri)
-    run, digest = version.tags.get("archive_run"), version.tags.get("archive_sha256")
+    connect(tracking_uri)
+    run, digest = version.tags.get(ARCHIVE_RUN), version.tags.get(ARCHIVE_DIGEST)
     if not run or not digest:
         raise RegistryError(
             f"{version.name} version {version.version} has no archive: it never passed its parity check"
@@ -190,26 +170,3 @@ def fetch_archive(tracking_uri: str, version: ModelVersion, folder: Path) -> tup
         run_id=run, artifact_path=f"archive/{version.name}.mar", dst_path=str(folder)
     )
     return Path(path), digest
-
-
-def _word(verdict: Verdict) -> str:
-    return "passed" if verdict.passed else "not passed"
-
-
-def _headline(evaluation: Evaluation) -> dict[str, float]:
-    values: dict[str, float | None] = {"f1_difference": evaluation.difference}
-    values |= {f"{name}_gap_closed": share for name, share in evaluation.gap_closed.items()}
-    for name, metrics in evaluation.models.items():
-        values |= {f"{name}_{key}": value for key, value in metrics.metrics.items()}
-    return _numbers(values)
-
-
-def _numbers(values: dict[str, Any]) -> dict[str, float]:
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: str(value)[:500]}
-    return flat

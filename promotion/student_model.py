@@ -11,7 +11,10 @@ from serving.predictor import Predictor
 
 
 class StudentModel(mlflow.pyfunc.PythonModel):
-    """A table of raw input (video bytes, title, overlay_text) to a table of label and scores (JSON)."""
+    """A table of raw input (video bytes, title, overlay_text) to a table of label and scores (JSON).
+
+    The model's signature names the columns that this student reads; it does not need the others.
+    """
 
     def load_context(self, context: Any) -> None:
         threshold = context.model_config["threshold"]
@@ -23,8 +26,10 @@ class StudentModel(mlflow.pyfunc.PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        rows = model_input[["video", "title", "overlay_text"]].itertuples(index=False)
-        answers = [self.predictor.predict(row.video, row.title, row.overlay_text) for row in rows]
+        answers = [
+            self.predictor.predict(row.get("video"), row.get("title") or "", row.get("overlay_text") or "")
+            for row in model_input.to_dict("records")
+        ]
         scores = [json.dumps(answer.scores) for answer in answers]
         return pd.DataFrame({"label": [answer.label for answer in answers], "scores": scores})
 

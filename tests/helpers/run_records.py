@@ -1,0 +1,98 @@
+"""Records of small runs, and a tracking database to keep them in."""
+
+import json
+import shutil
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from models.evaluation.judging import Evaluation, ModelMetrics
+from promotion.gate import Verdict
+from promotion.records import RunRecord
+
+TASK = "low_quality"
+FACTS = {
+    "task": TASK,
+    "window_start": "2026-04-01",
+    "window_end": "2026-07-01",
+    "snapshot": "a1",
+    "seed": 7,
+    "code_version": "c1",
+    "corpus": {"simulated": True},
+}
+
+
+def evaluation(difference: float = 0.05) -> Evaluation:
+    def metrics(f1: float) -> ModelMetrics:
+        return ModelMetrics(metrics={"f1": f1, "roc_auc": 0.8}, interval=(f1 - 0.1, f1 + 0.1), threshold=0.5)
+
+    return Evaluation(
+        classes=("no", "yes"),
+        rows={"tuning": 10, "evaluation": 20},
+        positives={"no": 10, "yes": 10},
+        models={"baseline": metrics(0.7), "student": metrics(0.7 + difference), "teacher": metrics(0.9)},
+        difference=difference,
+        difference_interval=(-0.1, 0.1),
+        gap_closed={},
+    )
+
+
+def record(folder: Path, name: str, passed: bool = True, student: Path | None = None, **changes) -> RunRecord:
+    """A record whose files are below ``folder``; ``changes`` are of its facts, and ``settings``."""
+    settings = changes.pop("settings", {"task": TASK, "modalities": ["frames", "title", "overlay_text"]})
+    folder.mkdir(parents=True, exist_ok=True)
+    networks = {"baseline": folder / "baseline", "student": student or folder / "student"}
+    for each in networks.values():
+        each.mkdir(exist_ok=True)
+        for file, content in {
+            "history.json": json.dumps([{"epoch": epoch, "loss": 1 / (epoch + 1)} for epoch in range(3)]),
+            "distillation.json": json.dumps({"slope": 2.0}),
+            "model.safetensors": "weights",
+        }.items():
+            if not (each / file).exists():
+                (each / file).write_text(content)
+    files = {"report.html": folder / "report", "evaluation.json": folder / "evaluation"}
+    for file in files.values():
+        file.write_text("{}")
+    verdict = Verdict(passed=passed, reason="the student is better", margin=0.01)
+    return RunRecord(name, {**FACTS, **changes}, settings, evaluation(), verdict, files, networks)
+
+
+def archive(folder: Path, content: str) -> tuple[Path, Path]:
+    """A packed student as ``package`` leaves it, and a parity file."""
+    folder.mkdir(parents=True)
+    (folder / f"{TASK}.mar").write_text(content)
+    (folder / f"{TASK}.mar.sha256").write_text(f"digest of {content}\n")
+    parity = folder.with_suffix(".json")
+    parity.write_text(json.dumps({"videos": 32, "largest_difference": 0.0}))
+    return folder, parity
+
+
+class Ledger:
+    """What a tracking database holds of the task, counted."""
+
+    def __init__(self, uri: str) -> None:
+        self.client = MlflowClient(uri)
+        self.experiment = self.client.get_experiment_by_name(TASK).experiment_id
+
+    def runs(self, filter_string: str = "") -> list:
+        return list(self.client.search_runs([self.experiment], filter_string, max_results=1000))
+
+    def running(self) -> list[str]:
+        return [run.info.run_name for run in self.runs("attributes.status = 'RUNNING'")]
+
+    def top(self) -> list:
+        return [run for run in self.runs() if "mlflow.parentRunId" not in run.data.tags]
+
+    def versions(self) -> list:
+        return sorted(self.client.search_model_versions(f"name = '{TASK}'"), key=lambda each: int(each.version))
+
+    def models(self) -> list:
+        return list(self.client.search_logged_models([self.experiment]))
+
+
+def copy_database(template: Path, folder: Path) -> str:
+    """A workspace's database, ready at once. Returns its URI."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(template, folder / "mlflow.db")
+    return f"sqlite:///{folder / 'mlflow.db'}"

@@ -91,7 +91,7 @@ def tasks() -> None:
 def run(
     task: TaskArgument,
     end: EndOption = None,
-    months: Annotated[int, typer.Option(min=1, max=120, help="Length of the window.")] = 3,
+    months: Annotated[int, typer.Option(min=1, max=1200, help="Length of the window.")] = 3,
     workspace: WorkspaceOption = HERE,
     fresh: Annotated[bool, typer.Option("--fresh", help="Repeat every step, also those that did not change.")] = False,
 ) -> None:
@@ -106,7 +106,7 @@ def ablate(
     task: TaskArgument,
     seeds: Annotated[int, typer.Option(min=1, max=50, help="Seeds a student.")] = 3,
     end: EndOption = None,
-    months: Annotated[int, typer.Option(min=1, max=120, help="Length of the window.")] = 3,
+    months: Annotated[int, typer.Option(min=1, max=1200, help="Length of the window.")] = 3,
     workspace: WorkspaceOption = HERE,
     fresh: Annotated[bool, typer.Option("--fresh", help="Repeat every step, also those that did not change.")] = False,
 ) -> None:
@@ -122,7 +122,7 @@ def pretrain(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the weights.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Default: the task's.")] = None,
     end: EndOption = None,
-    months: Annotated[int, typer.Option(min=1, max=120, help="Length of the window.")] = 3,
+    months: Annotated[int, typer.Option(min=1, max=1200, help="Length of the window.")] = 3,
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Continue pre-training on a window's videos, without labels: weights for a task's network.start."""

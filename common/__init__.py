@@ -1,1 +1,1 @@
-"""What every room may use: whole-file writing and locks, SQL quoting, digests, artifact columns, mistakes."""
+"""What every room may use: whole files and locks, SQL quoting, digests, artifact columns, dense tables, mistakes."""

@@ -1,9 +1,9 @@
 """What a corpus is: a folder of tables and media with these columns and types. Nothing else is read by a run.
 
-    corpus.json        name, whether it is simulated, how it was made
+    corpus.json        name, whether it is simulated, how it was made, what its dense tables hold
     videos/*.parquet   video_id, published_at, title, overlay_text, group_id, media_uri
     labels/*.parquet   video_id, task, label, labeled_at, source
-    dense/VIEW/*.parquet   video_id, event_timestamp, created_timestamp, features of that view
+    dense/TABLE/*.parquet   video_id, event_timestamp, created_timestamp, the features that corpus.json declares
     media/             the videos; media_uri is relative to the corpus, absolute, a URL that fsspec reads,
                        or null for a video that is not stored
 
@@ -14,17 +14,19 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from common.dense_table import CORPUS_FILE, DenseTable, TableName
 from common.errors import UserError
 from common.files import whole
 
-TIMESTAMP = pa.timestamp("us", "UTC")
+TIMESTAMP = pa.timestamp("us", "UTC")  # microseconds are what Feast and DuckDB keep of a time
 VIDEOS = pa.schema(
     [
         ("video_id", pa.string()),
@@ -52,23 +54,31 @@ class CorpusError(UserError):
 
 
 class Manifest(BaseModel, frozen=True, extra="forbid"):
-    """corpus.json: where the corpus comes from, in words a reader of a report can judge."""
+    """corpus.json: where the corpus comes from, in words a reader of a report can judge, and its dense tables."""
 
     name: str
     simulated: bool
     made_by: str
     description: str
+    dense: dict[TableName, DenseTable]
 
 
 def read_manifest(corpus: Path) -> Manifest:
     """corpus.json, which is written last: a folder without it is no corpus, or not yet one."""
-    path = corpus / "corpus.json"
+    path = corpus / CORPUS_FILE
     if not path.is_file():
         raise CorpusError(
             f"there is no corpus at {corpus}: make one with 'cpfd corpus simulate' or 'cpfd corpus import'"
         )
     try:
         return Manifest.model_validate_json(path.read_text())
+    except ValidationError as error:
+        if [(each["type"], each["loc"]) for each in error.errors()] == [("missing", ("dense",))]:
+            raise CorpusError(
+                f"{path} does not declare the corpus's dense tables, as it is of an older version: make the corpus "
+                "again, with --replace"
+            ) from error
+        raise CorpusError(f"{path} is not a corpus's description: make the corpus again") from error
     except ValueError as error:
         raise CorpusError(f"{path} is not a corpus's description: make the corpus again") from error
 
@@ -76,7 +86,8 @@ def read_manifest(corpus: Path) -> Manifest:
 def read_table(folder: Path, schema: pa.Schema, rows: pc.Expression | None = None) -> pa.Table:
     """A table's files as one, in the contract's columns and types; ``rows`` says which to keep.
 
-    Files are read one by one, so that memory holds what is kept, however far back the corpus reaches.
+    Files are read one by one and the schema's columns alone, so that memory holds what is kept, however far back the
+    corpus reaches.
 
     Raises:
         CorpusError: missing table or column, a type that cannot be read as the contract's, a timestamp
@@ -87,22 +98,26 @@ def read_table(folder: Path, schema: pa.Schema, rows: pc.Expression | None = Non
         raise CorpusError(f"the corpus has no table {folder.name}: no Parquet file in {folder}")
     tables = []
     for file in files:
+        name = f"{folder.name}/{file.name}"
         try:
-            table = pq.read_table(file)
+            with pq.ParquetFile(file) as parquet:
+                _require_columns(parquet.schema_arrow.names, schema, name)
+                table = parquet.read(columns=schema.names)
         except (pa.ArrowInvalid, OSError) as error:
             raise CorpusError(f"{file} is not a whole Parquet file: {error}") from error
-        table = conform(table, schema, f"{folder.name}/{file.name}")
+        table = conform(table, schema, name)
         tables.append(table if rows is None else table.filter(rows))
     return pa.concat_tables(tables)
 
 
 def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """``table`` in the columns and types of ``schema``; ``name`` is what messages call it."""
+    """``table`` in the columns and types of ``schema``; ``name`` is what messages call it.
+
+    Of times in nanoseconds the microseconds count.
+    """
+    _require_columns(table.column_names, schema, name)
     columns = []
     for field in schema:
-        if field.name not in table.column_names:
-            present = ", ".join(table.column_names)
-            raise CorpusError(f"{name} has no column {field.name}: it has {present}")
         column = table[field.name]
         if pa.types.is_timestamp(field.type) and not (pa.types.is_timestamp(column.type) and column.type.tz):
             raise CorpusError(
@@ -110,10 +125,17 @@ def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
                 "write timestamps with a zone, or give the import mapping a 'timezone'"
             )
         try:
-            columns.append(column.cast(field.type))
+            finer = pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+            columns.append(column.cast(field.type, safe=not finer))  # a safe cast refuses what it would cut off
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise CorpusError(f"{name}.{field.name} cannot be read as {field.type}: {error}") from error
     return pa.table(columns, schema=schema)
+
+
+def _require_columns(present: list[str], schema: pa.Schema, name: str) -> None:
+    for column in schema.names:
+        if column not in present:
+            raise CorpusError(f"{name} has no column {column}: it has {', '.join(present)}")
 
 
 def write_by_day(table: pa.Table, folder: Path, column: str) -> None:
@@ -138,13 +160,13 @@ def new_corpus(target: Path, manifest: Manifest, replace: bool) -> Iterator[Path
     """
     if target.exists() and not replace:
         raise CorpusError(f"{target} is there already: name another with --name, or replace it with --replace")
-    if target.exists() and not (target / "corpus.json").is_file():
+    if target.exists() and not (target / CORPUS_FILE).is_file():
         raise CorpusError(f"{target} is not a corpus, so it is not replaced")
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole(target) as partial:
         partial.mkdir()
         yield partial
-        (partial / "corpus.json").write_text(json.dumps(manifest.model_dump(), indent=2) + "\n")
+        (partial / CORPUS_FILE).write_text(json.dumps(manifest.model_dump(exclude_none=True), indent=2) + "\n")
 
 
 def snapshot_id(corpus: Path) -> str:
@@ -153,7 +175,7 @@ def snapshot_id(corpus: Path) -> str:
     Media are covered by name only, as their bytes are immutable by contract; a changed video is a new URI.
     """
     digest = hashlib.sha256()
-    for path in sorted([corpus / "corpus.json", *corpus.glob("*/*.parquet"), *corpus.glob("dense/*/*.parquet")]):
+    for path in sorted([corpus / CORPUS_FILE, *corpus.glob("*/*.parquet"), *corpus.glob("dense/*/*.parquet")]):
         digest.update(str(path.relative_to(corpus)).encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -176,3 +198,9 @@ def publication_span(corpus: Path) -> tuple["pa.TimestampScalar", "pa.TimestampS
     if not span["max"].is_valid:
         raise CorpusError(f"the corpus at {corpus} has no videos")
     return span["min"], span["max"]
+
+
+def day_after(moment: datetime) -> datetime:
+    """Midnight in UTC after a moment: where a window ends by default, the moment being the newest publication."""
+    day = moment.astimezone(UTC)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)

@@ -1,25 +1,27 @@
 """Your own videos: a table, dense tables and, where there is one, a media folder become a corpus."""
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from corpus.contract import (
-    DENSE_KEYS,
-    LABELS,
-    VIDEOS,
-    CorpusError,
-    Manifest,
-    conform,
-    new_corpus,
-    write_by_day,
-)
-from corpus.importing.mapping import DenseColumns, LabelColumns, Mapping
-from corpus.importing.sources import column_of, decimals, ids_of, read_source, rows_where
+from corpus.contract import LABELS, VIDEOS, CorpusError, Manifest, conform, new_corpus, write_by_day
+from corpus.importing.dating import made_up_days, times_of
+from corpus.importing.dense import dense_of
+from corpus.importing.labels import labels_of, uncounted
+from corpus.importing.mapping import Mapping
+from corpus.importing.sources import column_of, ids_of, read_source, rows_where
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Rows written, by table; and sentences on what of them a run would not count."""
+
+    rows: dict[str, int]
+    uncounted: list[str]
 
 
 def import_corpus(
@@ -28,14 +30,11 @@ def import_corpus(
     target: Path,
     replace: bool = False,
     progress: Callable[[str], None] = lambda _: None,
-) -> dict[str, int]:
+) -> Imported:
     """Write the corpus; media stay where they are and are referred to by absolute path.
 
-    Returns:
-        Rows written, by table.
-
     Raises:
-        CorpusError: a table, column, label class or media folder that is not there, times that nobody gives,
+        CorpusError: a table, column, label class, feature or media folder that is not there, times that nobody gives,
             or no row that meets ``where``.
     """
     media = _media_folder(mapping, source)
@@ -43,34 +42,43 @@ def import_corpus(
     raw = rows_where(read_source(source / mapping.table), mapping.where, str(mapping.table))
     videos = _videos(raw, mapping, media)
     progress("labels")
-    labels = pd.concat([_labels(raw, videos, each, mapping, source) for each in mapping.labels], ignore_index=True)
+    labels = pd.concat([labels_of(raw, videos, each, mapping, source) for each in mapping.labels], ignore_index=True)
+    declared, dense = {}, {}
+    for table, columns in mapping.dense.items():
+        progress(f"dense {table}")
+        declared[table], dense[table] = dense_of(videos, table, columns, mapping, source)
     manifest = Manifest(
-        name=target.name, simulated=False, made_by="cpfd corpus import", description=_described(mapping)
+        name=target.name,
+        simulated=False,
+        made_by="cpfd corpus import",
+        description=_described(mapping),
+        dense=declared,
     )
-    counts = {"videos": len(videos), "labels": len(labels)}
     with new_corpus(target, manifest, replace) as folder:
         write_by_day(conform(_arrow(videos), VIDEOS, "videos"), folder / "videos", "published_at")
         write_by_day(conform(_arrow(labels), LABELS, "labels"), folder / "labels", "labeled_at")
-        for view, columns in mapping.dense.items():
-            progress(f"dense {view}")
-            table = _dense(videos, view, columns, mapping, source)
-            write_by_day(table, folder / "dense" / view, "event_timestamp")
-            counts[f"dense {view}"] = len(table)
-    return counts
+        for table, rows in dense.items():
+            write_by_day(rows, folder / "dense" / table, "event_timestamp")
+    counts = {"videos": len(videos), "labels": len(labels)}
+    counts |= {f"dense {table}": len(rows) for table, rows in dense.items()}
+    return Imported(counts, uncounted(labels, videos))
 
 
 def _described(mapping: Mapping) -> str:
     """The description, and which times were not in the data."""
-    told = [mapping.description]
+    sentences = [mapping.description]
     for each in mapping.labels:
         if each.delay_hours:
-            told.append(f"Labels of {each.task} count as made {each.delay_hours:g} h after {each.labeled_at}.")
+            sentences.append(f"Labels of {each.task} count as made {each.delay_hours:g} h after {each.labeled_at}.")
+        if each.labeled_on is not None:
+            sentences.append(f"Labels of {each.task} all count as made at {each.labeled_on.isoformat()}.")
     if (days := mapping.upload_days) is not None:
-        told.append(
+        sentences.append(
             f"Times are made up on import: one upload day a group over {days.days} days from {days.first:%Y-%m-%d}, "
-            f"labels {days.label_delay_hours:g} h and dense features {days.dense_delay_hours:g} h later."
+            f"labels {days.label_delay_hours:g} h (but before the newest video's day is over) and dense features "
+            f"{days.dense_delay_hours:g} h later."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def _media_folder(mapping: Mapping, source: Path) -> Path | None:
@@ -99,9 +107,9 @@ def _videos(raw: pd.DataFrame, mapping: Mapping, media: Path | None) -> pd.DataF
     ids = ids_of(raw, columns.video_id, table)
     groups = None if columns.group is None else column_of(raw, columns.group, table)
     if columns.published_at is not None:
-        published = _times(column_of(raw, columns.published_at, table), mapping, f"{table}.{columns.published_at}")
+        published = times_of(column_of(raw, columns.published_at, table), mapping, f"{table}.{columns.published_at}")
     else:
-        published = _made_up_days(groups if groups is not None else ids, ids, mapping)
+        published = made_up_days(groups if groups is not None else ids, ids, mapping)
     return pd.DataFrame(
         {
             "video_id": ids,
@@ -112,93 +120,6 @@ def _videos(raw: pd.DataFrame, mapping: Mapping, media: Path | None) -> pd.DataF
             "media_uri": _media(raw, columns.media, media, table),
         }
     )
-
-
-def _labels(
-    raw: pd.DataFrame, videos: pd.DataFrame, columns: LabelColumns, mapping: Mapping, source: Path
-) -> pd.DataFrame:
-    frame = raw if columns.table is None else read_source(source / columns.table)
-    name = str(columns.table or mapping.table)
-    ids = ids_of(frame, columns.video_id or mapping.videos.video_id, name)
-    if columns.labeled_at is not None:
-        times = _times(column_of(frame, columns.labeled_at, name), mapping, f"{name}.{columns.labeled_at}")
-        times += timedelta(hours=columns.delay_hours)
-    else:
-        times = _after_publication(ids, videos, mapping, "label_delay_hours", f"the labels of {columns.task}")
-    label = column_of(frame, columns.label, name)
-    rows = pd.DataFrame({"video_id": ids, "task": columns.task, "label": label, "labeled_at": times, "source": name})
-    known = label.notna() & ids.isin(videos.video_id)
-    if columns.classes is not None:
-        known &= _of_classes(label, columns.classes, f"{name}.{columns.label}")
-    return rows[known].astype({"label": str})
-
-
-def _of_classes(label: pd.Series, classes: tuple[str, ...], name: str) -> pd.Series:
-    written = label.astype(str)
-    absent = [each for each in classes if not (written == each).any()]
-    if absent:
-        found = ", ".join(written[label.notna()].value_counts().head(20).index)
-        raise CorpusError(f"{name} never says {', '.join(absent)} (labels.classes): it says {found}")
-    return written.isin(classes)
-
-
-def _dense(videos: pd.DataFrame, view: str, columns: DenseColumns, mapping: Mapping, source: Path) -> pa.Table:
-    times = (columns.event_timestamp, columns.created_timestamp)
-    frame = read_source(source / columns.table, (columns.video_id, *(time for time in times if time)))
-    name = str(columns.table)
-    ids = ids_of(frame, columns.video_id, name)
-    if columns.event_timestamp is not None:
-        event = _times(column_of(frame, columns.event_timestamp, name), mapping, f"{name}.{columns.event_timestamp}")
-    else:
-        event = _after_publication(ids, videos, mapping, "dense_delay_hours", f"the dense table {view}")
-    created = event
-    if columns.created_timestamp is not None:
-        created = _times(
-            column_of(frame, columns.created_timestamp, name), mapping, f"{name}.{columns.created_timestamp}"
-        )
-    keys = {columns.video_id, columns.event_timestamp, columns.created_timestamp}
-    features = columns.features
-    if features == "all":
-        features = {column: column for column in frame.columns if column not in keys}
-    values = {target: decimals(column_of(frame, column, name)) for column, target in features.items()}
-    table = _arrow(pd.DataFrame({"video_id": ids, "event_timestamp": event, "created_timestamp": created, **values}))
-    vector = {each for each in values if pa.types.is_list(table.schema.field(each).type)}
-    fields = [pa.field(each, pa.list_(pa.float32()) if each in vector else pa.float32()) for each in values]
-    return conform(table, pa.schema([*DENSE_KEYS, *fields]), name).filter(pa.array(ids.isin(videos.video_id)))
-
-
-def _times(values: pd.Series, mapping: Mapping, name: str) -> pd.Series:
-    """Times in UTC. Raises CorpusError for what is no time, has no zone, or does not exist in its zone."""
-    if pd.api.types.is_numeric_dtype(values):
-        raise CorpusError(f"{name} holds numbers: write times as text or timestamps, such as 2026-06-01T12:00:00Z")
-    zoned = values.dropna().astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$")
-    try:
-        if len(zoned) and zoned.all():
-            return pd.to_datetime(values, utc=True)
-        if mapping.timezone is None or zoned.any():
-            raise CorpusError(f"{name} has no time zone: give the mapping a 'timezone', such as UTC")
-        return pd.to_datetime(values).dt.tz_localize(mapping.timezone).dt.tz_convert("UTC")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        if isinstance(error, CorpusError):
-            raise
-        raise CorpusError(f"{name} cannot be read as times: {error}") from error
-
-
-def _made_up_days(groups: pd.Series, ids: pd.Series, mapping: Mapping) -> pd.Series:
-    days = mapping.upload_days
-    if days is None:
-        raise CorpusError("the mapping gives neither 'videos.published_at' nor 'upload_days': say when videos came")
-    keys = groups.astype("string").fillna("video " + ids.astype("string"))
-    rank = {key: position for position, key in enumerate(sorted(keys.unique()))}
-    first = pd.Timestamp(days.first if days.first.tzinfo else days.first.replace(tzinfo=UTC))
-    return pd.Series([first + timedelta(days=rank[key] * days.days // len(rank)) for key in keys], index=groups.index)
-
-
-def _after_publication(ids: pd.Series, videos: pd.DataFrame, mapping: Mapping, delay: str, what: str) -> pd.Series:
-    if mapping.upload_days is None:
-        raise CorpusError(f"{what} have no time column and the mapping has no 'upload_days': say when they were made")
-    published = videos.drop_duplicates("video_id").set_index("video_id").published_at.reindex(ids)
-    return (published + timedelta(hours=getattr(mapping.upload_days, delay))).set_axis(ids.index)
 
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:

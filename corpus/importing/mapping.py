@@ -2,22 +2,28 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import available_timezones
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
+from common.dense_table import Range, TableName
+from common.settings_files import read_settings
 from corpus.contract import CorpusError
 
 
 class UploadDays(BaseModel, frozen=True, extra="forbid"):
-    """Times for data that has none: one day a group, evenly from ``first`` on. The corpus says so."""
+    """Times for data that has none: one day a group, evenly from ``first`` on. The corpus says so.
+
+    Labels count as made ``label_delay_hours`` after the video came, but those of the last days before the newest
+    video's day (in UTC) is over, where a window ends by default: later labels would be in no run. They stay after the
+    made-up times of dense values, or nothing would be known by then.
+    """
 
     first: datetime
     days: int = Field(ge=1)
-    label_delay_hours: float = Field(24, ge=0)
-    dense_delay_hours: float = Field(1, ge=0)
+    label_delay_hours: float = Field(24, ge=0)  # as reviewers take about a day
+    dense_delay_hours: float = Field(1, ge=0)  # as counts come within hours, well before the label
 
 
 class VideoColumns(BaseModel, frozen=True, extra="forbid"):
@@ -35,9 +41,11 @@ class VideoColumns(BaseModel, frozen=True, extra="forbid"):
 
 
 class LabelColumns(BaseModel, frozen=True, extra="forbid"):
-    """Labels of one task: from the table of videos, or from ``table``; made ``delay_hours`` after ``labeled_at``.
+    """Labels of one name: from the table of videos, or from ``table``.
 
-    Only ``classes`` become labels, if given: a video with another value, or with none, stays unlabelled.
+    They were made ``delay_hours`` after the column ``labeled_at``, or all at the one moment ``labeled_on``. ``rename``
+    maps what is written to the class it means; what it does not name stays as it is written. Only ``classes`` become
+    labels, if given: a video with another value, or with none, stays unlabelled.
     """
 
     task: str
@@ -45,24 +53,39 @@ class LabelColumns(BaseModel, frozen=True, extra="forbid"):
     table: Path | None = None
     video_id: str | None = None
     labeled_at: str | None = None
+    labeled_on: datetime | None = None
     delay_hours: float = Field(0, ge=0)
+    rename: dict[str | bool | int, str] = {}
     classes: tuple[str, ...] | None = Field(None, min_length=2)
 
     @model_validator(mode="after")
-    def _delays_something(self) -> Self:
+    def _one_time(self) -> Self:
+        if self.labeled_at is not None and self.labeled_on is not None:
+            raise ValueError("labeled_at (a column) and labeled_on (one moment for all) exclude each other: give one")
         if self.delay_hours and self.labeled_at is None:
             raise ValueError("delay_hours counts from a time: name its column in labeled_at")
         return self
 
 
 class DenseColumns(BaseModel, frozen=True, extra="forbid"):
-    """One dense table: ``features`` maps its columns to the names in the feature view (default: all, as named)."""
+    """One dense table: ``features`` are columns, or maps columns to names in the corpus (default: all, as named).
+
+    ``description``, ``owner`` and, by the features' names, ``ranges`` are what the corpus declares of it.
+    """
 
     table: Path
     video_id: str
+    description: str = ""
+    owner: str = ""
     event_timestamp: str | None = None
     created_timestamp: str | None = None
     features: dict[str, str] | Literal["all"] = "all"
+    ranges: dict[str, Range] = {}
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _as_named(cls, features: Any) -> Any:
+        return {name: name for name in features} if isinstance(features, list) else features
 
 
 class Condition(BaseModel, frozen=True, extra="forbid"):
@@ -95,7 +118,7 @@ class Mapping(BaseModel, frozen=True, extra="forbid"):
     where: dict[str, Condition] = {}
     videos: VideoColumns
     labels: tuple[LabelColumns, ...]
-    dense: dict[str, DenseColumns]
+    dense: dict[TableName, DenseColumns] = {}
     timezone: str | None = Field(None, description="zone of timestamps that carry none")
     upload_days: UploadDays | None = None
 
@@ -117,14 +140,7 @@ class Mapping(BaseModel, frozen=True, extra="forbid"):
 
 
 def read_mapping(path: Path) -> Mapping:
-    """Raises CorpusError with the key at fault."""
+    """Raises CorpusError with the line and key at fault."""
     if not path.is_file():
         raise CorpusError(f"there is no import mapping at {path}")
-    try:
-        return Mapping.model_validate(yaml.safe_load(path.read_text()))
-    except yaml.YAMLError as error:
-        raise CorpusError(f"{path} is not YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise CorpusError(": ".join([str(path), *([key] if key else []), first["msg"]])) from error
+    return read_settings(path, Mapping, CorpusError)

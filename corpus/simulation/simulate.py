@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from corpus.contract import LABELS, VIDEOS, Manifest, conform, new_corpus, write_by_day
 from corpus.simulation.causes import TOPICS, Latents, SimulationSettings, draw_latents, sigmoid, to_time, video_ids
+from corpus.simulation.declarations import DENSE
 from corpus.simulation.dense import canary_table, dense_tables, to_arrow
 from corpus.simulation.rendering import Scene, duplicate, render, spoil
 
@@ -46,6 +47,7 @@ def simulate(
         simulated=True,
         made_by=made_by(settings),
         description="Simulated: rendered videos, texts, labels and dense features drawn from known latent causes.",
+        dense=DENSE,
     )
     random = np.random.default_rng(settings.seed)
     latents = draw_latents(settings, random)

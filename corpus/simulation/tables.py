@@ -14,6 +14,7 @@ from common.sql import literal
 from corpus.contract import Manifest, new_corpus
 from corpus.simulation import statements
 from corpus.simulation.causes import SimulationSettings
+from corpus.simulation.declarations import DENSE
 from corpus.simulation.random_sql import Draws
 from corpus.simulation.simulate import made_by
 
@@ -37,6 +38,7 @@ def simulate_tables(
         simulated=True,
         made_by=f"{made_by(settings)} --tables-only",
         description="Simulated, tables only: texts, labels and dense features drawn from known causes, without media.",
+        dense=DENSE,
     )
     with (
         new_corpus(target, manifest, replace) as folder,

@@ -50,15 +50,17 @@ def corpus_import(
 
     target = workspace_at(workspace).corpus(name or mapping.stem)
     with err.status("importing") as status:
-        counts = import_corpus(
+        imported = import_corpus(
             read_mapping(mapping),
             source or mapping.parent,
             target,
             replace,
             lambda step: status.update(f"importing {step}"),
         )
-    listed = ", ".join(f"{count} {table}" for table, count in counts.items())
+    listed = ", ".join(f"{count} {table}" for table, count in imported.rows.items())
     out.print(f"Imported {listed} to {target}")
+    for sentence in imported.uncounted:
+        out.print(sentence)
 
 
 def simulate_corpus(

@@ -39,7 +39,7 @@ class StepProgress(Progress):
         else:
             self.status.update(f"{self.at}  {self._elapsed()}")
 
-    def said(self, step: str, line: str) -> None:
+    def said(self, step: str, line: str) -> None:  # noqa: ARG002 - the step is on the line already
         if self.status is not None:
             room = max(20, err.width - len(self.at) - 20)  # columns; the line must not wrap
             self.status.update(f"{self.at}  {self._elapsed()}  [dim]{line[:room].replace('[', '(')}[/dim]")

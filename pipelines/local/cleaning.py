@@ -56,7 +56,10 @@ def _needed(workspace: Workspace, runs: dict[str, str], keep: int) -> set[str]:
 
 
 def _steps(run: Path) -> set[str]:
-    """pipeline/step of every step whose outputs lie in the run's folder; kfp ends a pipeline's folder with seven numbers."""
+    """pipeline/step of every step whose outputs lie in the run's folder.
+
+    kfp ends a pipeline's folder with seven numbers: the moment.
+    """
     return {
         f"{step.parent.name.rsplit('-', 7)[0]}/{step.name}"
         for step in run.glob("*/*/")

@@ -104,7 +104,7 @@ def _run(
 
 @contextmanager
 def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
-    """An MLflow run from start to end, also of a run that fails or is stopped; what killed runs left is closed first."""
+    """An MLflow run from start to end, however the run ends. What killed runs left open is closed first."""
     from promotion.registry import begin_run, close_abandoned, end_run
 
     uri, task, name = workspace.tracking_uri, request.task.task, request.inputs.run_name

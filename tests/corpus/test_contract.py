@@ -1,5 +1,6 @@
 """The contract is held, and what breaks it is named."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -8,9 +9,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from corpus.contract import VIDEOS, CorpusError, Manifest, new_corpus, read_manifest, read_table, snapshot_id
+from common.dense_table import DenseTable, Feature
+from corpus.contract import (
+    DENSE_KEYS,
+    VIDEOS,
+    CorpusError,
+    Manifest,
+    new_corpus,
+    read_manifest,
+    read_table,
+    snapshot_id,
+)
 
-MANIFEST = Manifest(name="x", simulated=True, made_by="a test", description="")
+MANIFEST = Manifest(name="x", simulated=True, made_by="a test", description="", dense={})
 
 
 def write(folder: Path, **columns: object) -> Path:
@@ -96,3 +107,46 @@ def test_the_snapshot_sees_every_change_of_a_table(corpus):
         assert snapshot_id(corpus) != before
     finally:
         extra.unlink()
+
+
+def test_a_corpus_declares_its_dense_tables_and_reads_back_as_it_was(tmp_path):
+    seen = DenseTable(owner="somebody", features={"n": Feature(minimum=0), "v": Feature(type="vector", maximum=1.5)})
+    manifest = MANIFEST.model_copy(update={"dense": {"seen": seen}})
+    with new_corpus(tmp_path / "corpus", manifest, replace=False):
+        pass
+    assert read_manifest(tmp_path / "corpus") == manifest
+
+
+def test_the_declarations_of_a_simulated_corpus_are_of_its_tables(corpus):
+    declared = read_manifest(corpus).dense
+    assert set(declared) == {path.name for path in (corpus / "dense").iterdir()}
+    for name, table in declared.items():
+        schema = pq.read_schema(next((corpus / "dense" / name).glob("*.parquet")))
+        assert schema.names == [*DENSE_KEYS.names, *table.features]
+        kinds = {"number": pa.float32(), "vector": pa.list_(pa.float32())}
+        for feature, kind in table.features.items():
+            assert schema.field(feature).type == kinds[kind.type]
+        assert table.owner
+        assert table.description
+
+
+def test_a_corpus_of_an_older_version_is_to_be_made_again(tmp_path):
+    with new_corpus(tmp_path / "corpus", MANIFEST, replace=False):
+        pass
+    path = tmp_path / "corpus" / "corpus.json"
+    older = json.loads(path.read_text())
+    del older["dense"]
+    path.write_text(json.dumps(older))
+    with pytest.raises(CorpusError, match="does not declare the corpus's dense tables.*make the corpus again"):
+        read_manifest(tmp_path / "corpus")
+    path.write_text('{"name": 3}')
+    with pytest.raises(CorpusError, match="is not a corpus's description"):
+        read_manifest(tmp_path / "corpus")
+
+
+def test_of_times_in_nanoseconds_the_microseconds_count(tmp_path):
+    times = pd.to_datetime(["2026-01-01", "2026-01-02"], utc=True).astype("datetime64[ns, UTC]") + pd.Timedelta(
+        1_999, "ns"
+    )
+    found = read_table(write(tmp_path / "videos", published_at=times), VIDEOS)["published_at"].to_pandas()
+    assert (found == times.floor("us")).all()

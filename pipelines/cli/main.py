@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from common.errors import UserError
-from pipelines.cli import exit, run, serve, status, weights
+from pipelines.cli import demo, exit, run, serve, status, weights
 from pipelines.cli.corpus import corpus_app
 from pipelines.cli.features import features_app
 from pipelines.cli.options import HERE
@@ -18,14 +18,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (run.demo, run.run, run.ablate, run.compile_):
-    app.command(command.__name__.rstrip("_"))(command)
+app.command()(demo.demo)
+app.command()(run.run)
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(features_app, name="features")
-for command in (status.tasks, status.status, serve.promote, serve.serve, serve.classify):
-    app.command()(command)
-for command in (weights.pretrain, weights.convert, status.clean, status.adopt):
-    app.command()(command)
+app.command()(status.tasks)
+app.command()(status.status)
+app.command()(serve.promote)
+app.command()(serve.serve)
+app.command()(serve.classify)
+app.command()(run.ablate)
+app.command()(weights.pretrain)
+app.command()(weights.convert)
+app.command("compile")(run.compile_)
+app.command()(status.clean)
+app.command()(status.adopt)
 
 # Read by the libraries when they are imported: no telemetry, no bars and notices between our own lines.
 QUIET = {

@@ -1,4 +1,4 @@
-"""The commands that run a task: the demo, the main job, a study; and the graph for a cluster."""
+"""The commands that run a task: the main job, a study; and the graph for a cluster."""
 
 import json
 from pathlib import Path
@@ -21,44 +21,13 @@ from pipelines.cli.options import (
     chosen_task,
     workspace_at,
 )
-from pipelines.cli.output import StepProgress, err, out
-from pipelines.cli.serve import print_reply, promote_task
+from pipelines.cli.output import StepProgress, out
 
 if TYPE_CHECKING:
     from pipelines.local.run import Finished
     from pipelines.local.runner import RunResult
     from pipelines.local.workspace import Workspace
     from pipelines.request import Request
-
-
-def demo(
-    workspace: WorkspaceOption = HERE,
-    videos: Annotated[int, typer.Option(min=60, help="Videos to simulate.")] = 4000,
-    task: Annotated[str, typer.Option(help="The task to run.")] = "low_quality",
-) -> None:
-    """The main job on simulated videos: corpus, run, promotion, TorchServe, and its answer to a held-out video."""
-    from corpus.simulation.causes import SimulationSettings
-    from pipelines.cli.corpus import simulate_corpus
-    from pipelines.local import demo as show
-    from pipelines.request import Request
-    from serving.server import ServerSettings
-
-    where = workspace_at(workspace)
-    chosen, settings = chosen_task(task, where, None), SimulationSettings(videos=videos)
-    with where.serving_lock():
-        pass  # said before the work rather than after it, if another server holds the workspace
-    if not show.has_corpus(where.corpus(chosen.corpus), settings):
-        simulate_corpus(where, chosen.corpus, settings, replace=False)
-    finished = _run(Request.in_workspace(chosen, where), where, cached=True)
-    if not finished.outcome.verdict.passed:
-        out.print("Nothing is promoted, so nothing is served.")
-        raise typer.Exit(NOT_PASSED)
-    promote_task(where, chosen.task)
-    answering = show.answer(where, chosen, finished.outcome, ServerSettings.any_port())
-    with err.status("starting TorchServe"), answering as (video, reply):
-        pass
-    out.print(f"\nTorchServe's answer to {video}, which was not in training:")
-    print_reply(reply)
 
 
 def run(
@@ -78,7 +47,7 @@ def run(
 
     where = workspace_at(workspace)
     request = Request.in_workspace(chosen_task(task, where, tasks), where, end, months)
-    finished = _run(request, where, cached=not fresh, quiet=as_json)
+    finished = run_and_print(request, where, cached=not fresh, quiet=as_json)
     if as_json:
         out.print(json.dumps(described(finished)))
     if not finished.outcome.verdict.passed:
@@ -146,7 +115,8 @@ def described(finished: "Finished") -> dict[str, Any]:
     }
 
 
-def _run(request: "Request", workspace: "Workspace", cached: bool, quiet: bool = False) -> "Finished":
+def run_and_print(request: "Request", workspace: "Workspace", cached: bool, quiet: bool = False) -> "Finished":
+    """Run a request and print how it went; ``quiet`` prints nothing to stdout."""
     from pipelines.local.run import run_task
 
     if not quiet:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from common.errors import UserError
 from corpus.window import require_window
+from pipelines.local.outcome import Outcome, find_outcome, find_study, keep_start
 from pipelines.local.run_state import FINISHED, RUNNING, run_states
 from pipelines.local.runner import LOG_FILE, RunResult, run_locally, steps_of
-from pipelines.local.runs import Outcome, find_outcome, find_study, keep_start
 from pipelines.local.step_log import Progress
 from pipelines.local.workspace import Workspace
 from pipelines.request import Request
@@ -49,7 +49,7 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
     from reports.publishing import publish
 
     from pipelines.graphs.retrain import retrain_pipeline
-    from promotion.registry import prepare
+    from promotion.tracking import prepare
 
     task = request.task
     require_window(request.corpus, task.labels, task.classes, request.start, request.end)
@@ -105,7 +105,8 @@ def _run(
 @contextmanager
 def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
     """An MLflow run from start to end, however the run ends. What killed runs left open is closed first."""
-    from promotion.registry import begin_run, close_abandoned, end_run
+    from promotion.runs import FAILED, KILLED, begin_run, close_abandoned, end_run
+    from promotion.runs import FINISHED as DONE
 
     uri, task, name = workspace.tracking_uri, request.task.task, request.inputs.run_name
     alive = {state["run"] for state in run_states(workspace.runs) if state["status"] == RUNNING}
@@ -115,9 +116,9 @@ def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        end_run(uri, run_id, "KILLED", "stopped by its user")
+        end_run(uri, run_id, KILLED, "stopped by its user")
         raise
     except BaseException as error:
-        end_run(uri, run_id, "FAILED", str(error))
+        end_run(uri, run_id, FAILED, str(error))
         raise
-    end_run(uri, run_id, "FINISHED")
+    end_run(uri, run_id, DONE)

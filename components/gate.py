@@ -12,6 +12,7 @@ def gate(
     scores: Input[Dataset],
     set_aside: Input[Dataset],
     undecodable: Input[Dataset],
+    findings: Input[Artifact],
     baseline: Input[Model],
     distilled: Input[Model],
     settings: str,
@@ -44,6 +45,7 @@ def gate(
         set_aside=[Path(set_aside.path), Path(undecodable.path)],
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
     )
-    Path(report.path).write_text(render_report(evidence, verdict))
+    warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
+    Path(report.path).write_text(render_report(evidence, verdict, warnings))
     print(f"{'passed' if verdict.passed else 'not passed'}: {verdict.reason}", flush=True)
     return verdict.passed

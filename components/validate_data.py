@@ -18,11 +18,15 @@ def validate_data(
     set_aside: Output[Dataset],
     data_docs: Output[Artifact],
     data_docs_page: Output[HTML],
+    findings: Output[Artifact],
 ) -> None:
-    """Stops the run on a failed critical expectation. ``data_docs`` is the site, ``data_docs_page`` its result.
+    """Stops the run on a failed critical expectation. ``data_docs`` is Great Expectations' own site,
+    ``data_docs_page`` says what became of each expectation, ``findings`` holds those that failed.
 
     Media are opened only if frames are among the ``modalities``.
     """
+    import json
+    from dataclasses import asdict
     from datetime import datetime
     from pathlib import Path
 
@@ -30,10 +34,11 @@ def validate_data(
 
     from components.output import counter
     from corpus.settings import ValidationSettings
-    from corpus.validation.expectations import publish_page, raise_if_critical, validate
+    from corpus.validation.expectations import failed, raise_if_critical, validate
     from corpus.validation.raw_window import catalogue_expectations, media_facts, set_aside_catalogue, write_set_aside
     from corpus.window import require_every_class
     from models.data.clips import probe
+    from reports.checks import checks_page
 
     settings = ValidationSettings.model_validate_json(validation)
     rows = pd.read_parquet(catalogue.path)
@@ -41,7 +46,8 @@ def validate_data(
     start, end = datetime.fromisoformat(window_start), datetime.fromisoformat(window_end)
     facts, expectations = catalogue_expectations(facts, tuple(classes), start, end, settings)
     found = validate(facts, "raw_window", expectations, Path(data_docs.path))
-    publish_page(Path(data_docs.path), Path(data_docs_page.path))
+    Path(data_docs_page.path).write_text(checks_page("The raw window", found))
+    Path(findings.path).write_text(json.dumps([asdict(each) for each in failed(found)], indent=1))
     raise_if_critical(found, "raw window")
     sound, aside = set_aside_catalogue(facts)
     write_set_aside(aside, Path(set_aside.path), len(rows))

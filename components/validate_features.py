@@ -16,20 +16,23 @@ def validate_features(
     data_docs_page: Output[HTML],
     statistics: Output[Artifact],
     features_page: Output[HTML],
+    findings: Output[Artifact],
 ) -> None:
     """Stops the run on a failed critical expectation. Values that are not finite are counted and kept as missing.
 
     ``statistics`` are the counts that were judged, ``features_page`` shows them with the times of each view.
     """
     import json
+    from dataclasses import asdict
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
     from corpus.settings import ValidationSettings
-    from corpus.validation.expectations import publish_page, raise_if_critical, validate
+    from corpus.validation.expectations import failed, raise_if_critical, validate
     from corpus.validation.features import feature_expectations, feature_facts
     from corpus.validation.statistics import feature_statistics
+    from reports.checks import checks_page
     from reports.features import features_page as render_page
 
     settings = ValidationSettings.model_validate_json(validation)
@@ -41,7 +44,8 @@ def validate_features(
         print("drift is not judged: the previous window has too few videos to compare with", flush=True)
     expectations = feature_expectations(pq.read_metadata(catalogue.path).num_rows, settings)
     found = validate(facts, "privileged_features", expectations, Path(data_docs.path), key="feature")
-    publish_page(Path(data_docs.path), Path(data_docs_page.path))
+    Path(data_docs_page.path).write_text(checks_page("Privileged features", found))
+    Path(findings.path).write_text(json.dumps([asdict(each) for each in failed(found)], indent=1))
     Path(statistics.path).write_text(facts.to_json(orient="records", indent=1))
-    Path(features_page.path).write_text(render_page(facts, lags, found))
+    Path(features_page.path).write_text(render_page(facts, lags, failed(found)))
     raise_if_critical(found, "privileged features")

@@ -1,6 +1,7 @@
 """The report: all evidence of a run on one page that needs nothing else to be shown."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,14 @@ class Evidence:
         )
 
 
-def render_report(evidence: Evidence, verdict: Verdict) -> str:
-    """The page as HTML text."""
+def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str]) -> str:
+    """The page as HTML text; ``warnings`` are those of the checks of the raw window.
+
+    What a single run adds to it (its name, its start, the checks of its features) is put in by ``publishing``.
+    """
     roc, precision_recall = plots.curves(evidence.probabilities, evidence.labels, len(evidence.evaluation.classes))
     return render(
-        "report.html",
+        "evidence.html",
         facts=evidence.facts,
         settings=json.dumps(evidence.settings, indent=1),
         student=evidence.student,
@@ -78,6 +82,7 @@ def render_report(evidence: Evidence, verdict: Verdict) -> str:
         titles=TITLES,
         models=[(name, evidence.evaluation.models[name]) for name in MODELS],
         verdict=verdict,
+        warnings=warnings,
         constants=evidence.constants,
         plots=[
             plots.f1_bars(evidence.evaluation),

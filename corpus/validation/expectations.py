@@ -41,18 +41,19 @@ class DataInvalid(UserError):  # noqa: N818 - the verdict on the data, as the fi
 
 @dataclass(frozen=True)
 class Finding:
-    """One failed expectation in a sentence."""
+    """What became of one expectation, in a sentence; one that fails stops the run (critical) or is a warning."""
 
     severity: str
     sentence: str
+    passed: bool = False
 
 
 def validate(
     frame: pd.DataFrame, name: str, expectations: Sequence[Expectation], docs: Path, key: str = "video_id"
 ) -> list[Finding]:
-    """Run ``expectations`` over ``frame``, write the Data Docs folder ``docs`` and return what failed.
+    """Run ``expectations`` over ``frame``, write the Data Docs folder ``docs`` and return what became of each.
 
-    Rows that fail are told by their ``key``, and by their ``note`` if the frame has that column.
+    Rows that fail are named by their ``key``, and by their ``note`` if the frame has that column.
     """
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -89,20 +90,28 @@ def validate(
 
 
 def findings(result: ExpectationSuiteValidationResult, key: str) -> list[Finding]:
-    """The failed expectations. One that could not be computed is always critical: it is not known to hold."""
-    failed = []
+    """What became of each expectation. One that could not be computed is critical: it is not known to hold."""
+    found = []
     for outcome in result.results:
-        if outcome.success:
-            continue
         config = outcome.expectation_config
-        broken = not outcome.result
-        severity = CRITICAL if broken else str(config.severity or CRITICAL)
-        failed.append(Finding(severity.rsplit(".", 1)[-1].lower(), _sentence(config, outcome, key, broken)))
-    return failed
+        broken = not outcome.success and not outcome.result
+        severity = CRITICAL if broken else str(config.severity or CRITICAL).rsplit(".", 1)[-1].lower()
+        sentence = _described(config) if outcome.success else _sentence(config, outcome, key, broken)
+        found.append(Finding(severity, sentence, bool(outcome.success)))
+    return found
+
+
+def failed(found: Sequence[Finding]) -> list[Finding]:
+    """Those that did not hold, the critical ones first."""
+    return sorted((each for each in found if not each.passed), key=lambda each: each.severity != CRITICAL)
+
+
+def _described(config: Any) -> str:
+    return str((config.meta or {}).get("says") or config.type)
 
 
 def _sentence(config: Any, outcome: Any, key: str, broken: bool) -> str:
-    described = (config.meta or {}).get("says") or config.type
+    described = _described(config)
     if broken:
         return f"{described}: could not be checked ({str(outcome.exception_info)[:200]})"
     result = outcome.result
@@ -127,10 +136,10 @@ def _short(value: object) -> str:
 
 
 def raise_if_critical(found: Sequence[Finding], table: str) -> None:
-    """Print every finding; raise DataInvalid with the critical ones."""
-    for finding in found:
+    """Print what failed; raise DataInvalid with the critical ones."""
+    for finding in failed(found):
         print(f"{finding.severity}: {finding.sentence}", flush=True)
-    critical = [finding.sentence for finding in found if finding.severity == CRITICAL]
+    critical = [finding.sentence for finding in failed(found) if finding.severity == CRITICAL]
     if critical:
         raise DataInvalid(f"the {table} failed {len(critical)} critical expectation(s): " + " | ".join(critical))
 
@@ -141,12 +150,6 @@ def self_contained(page: str) -> str:
     head, end, body = page.partition("</head>")
     page = LEADS_AWAY.sub("&lt;", re.sub("<(link|meta)[^>]*>", "", head) + end + body)
     return page.replace("<head>", f"<head>{POLICY}<style>{STYLE}</style>", 1)
-
-
-def publish_page(docs: Path, page: Path) -> None:
-    """Copy the Data Docs page with the results to ``page``, for a viewer that shows one file."""
-    (result,) = (docs / "validations").rglob("*.html")
-    shutil.copyfile(result, page)
 
 
 def says(sentence: str) -> dict[str, str]:

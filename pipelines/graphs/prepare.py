@@ -22,6 +22,7 @@ class Prepared:
     privileged: Any
     retrieval_milliseconds: Any
     facts: Any
+    findings: Any
     set_aside: Any
     undecodable: Any
 
@@ -64,6 +65,7 @@ def prepare(task: Task, inputs: Inputs) -> Prepared:
         privileged=features.outputs["privileged"],
         retrieval_milliseconds=features.outputs["milliseconds"],
         facts=window.outputs["facts"],
+        findings=checked.outputs["findings"],
         set_aside=checked.outputs["set_aside"],
         undecodable=decoded.outputs["set_aside"],
     )

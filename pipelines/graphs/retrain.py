@@ -53,6 +53,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             **networks,
             set_aside=prepared.set_aside,
             undecodable=prepared.undecodable,
+            findings=prepared.findings,
             settings=settings,
             code_version=version_of_code,
         )

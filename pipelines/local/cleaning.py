@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from common.files import remove
 from models.data.clip_cache import unused
@@ -18,12 +19,11 @@ def clean(workspace: Workspace, keep: int) -> tuple[list[str], int]:
     """
     before = _size(workspace.folder)
     removed = []
-    for runs in _by_task(workspace).values():
-        needed = _needed(workspace, runs, keep)
-        for name in runs:
-            if name not in needed:
-                remove(workspace.runs / name)
-                removed.append(name)
+    for states in _by_task(workspace).values():
+        needed = _needed(states, keep)
+        for name in (state["run"] for state in states if state["run"] not in needed):
+            remove(workspace.runs / name)
+            removed.append(name)
     for entry in workspace.cache.glob("*.json"):
         if not all(Path(uri).exists() for uri in _uris(json.loads(entry.read_text()))):
             remove(entry)
@@ -32,39 +32,18 @@ def clean(workspace: Workspace, keep: int) -> tuple[list[str], int]:
     return removed, before - _size(workspace.folder)
 
 
-def _by_task(workspace: Workspace) -> dict[str, dict[str, str]]:
-    """The status of each run by its name, newest first, by task."""
-    runs: dict[str, dict[str, str]] = defaultdict(dict)
+def _by_task(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
+    """The states of the runs, newest first, by task."""
+    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for state in run_states(workspace.runs):
-        runs[state["task"]][state["run"]] = state["status"]
+        runs[state["task"]].append(state)
     return runs
 
 
-def _needed(workspace: Workspace, runs: dict[str, str], keep: int) -> set[str]:
-    """The newest runs, those that go on, and for each step that these lack the newest run that has it."""
-    names = list(runs)
-    needed = {*names[:keep], *(name for name, status in runs.items() if status == RUNNING)}
-    if not needed:
-        return needed
-    there = {step for name in needed for step in _steps(workspace.runs / name)}
-    for name in names:
-        missing = _steps(workspace.runs / name) - there
-        if name not in needed and missing:
-            needed.add(name)
-            there |= missing
-    return needed
-
-
-def _steps(run: Path) -> set[str]:
-    """pipeline/step of every step whose outputs lie in the run's folder.
-
-    kfp ends a pipeline's folder with seven numbers: the moment.
-    """
-    return {
-        f"{step.parent.name.rsplit('-', 7)[0]}/{step.name}"
-        for step in run.glob("*/*/")
-        if step.parent.name.startswith("cpfd-")
-    }
+def _needed(states: list[dict[str, Any]], keep: int) -> set[str]:
+    """The newest runs, those that go on, and the runs that made what these took from the cache."""
+    kept = [state for position, state in enumerate(states) if position < keep or state["status"] == RUNNING]
+    return {name for state in kept for name in (state["run"], *state.get("made_by", []))}
 
 
 def _uris(value: object) -> list[str]:

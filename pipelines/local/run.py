@@ -46,10 +46,9 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
         CorpusError: the corpus has nothing for this task in this window; nothing was started.
         RunFailed: a step failed.
     """
-    from reports.publishing import publish
-
     from pipelines.graphs.retrain import retrain_pipeline
     from promotion.tracking import prepare
+    from reports.publishing import PublishedRun, publish
 
     task = request.task
     require_window(request.corpus, task.labels, task.classes, request.start, request.end)
@@ -59,15 +58,17 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
     outcome = find_outcome(workspace, task.task, request.inputs.run_name)
     if outcome.verdict.passed and "nominate" not in result.steps:
         raise RuntimeError(f"the student passed but was not nominated: see {result.folder / LOG_FILE}")
-    warnings = publish(result.folder, outcome.report.parent)
+    published = PublishedRun(request.inputs.run_name, result.state.started, outcome.version)
+    warnings = publish(result.outputs, outcome.report.parent, published)
     result.state.note(
         FINISHED,
         result.state.last[1],
+        made_by=result.made_by,
         passed=outcome.verdict.passed,
         difference=outcome.evaluation.difference,
         version=outcome.version,
     )
-    return Finished(request, result, outcome, [each.sentence for each in warnings])
+    return Finished(request, result, outcome, warnings)
 
 
 def run_study(

@@ -34,6 +34,18 @@ class RunResult:
     steps: dict[str, float | None]
     seconds: float
     state: RunState
+    cached: dict[str, Path]
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """Where each output is, by "step/output": in the run's folder, or where the cache has it."""
+        own = {f"{path.parent.name}/{path.name}": path for path in self.folder.glob("cpfd-*/*/*")}
+        return {**self.cached, **own}
+
+    @property
+    def made_by(self) -> list[str]:
+        """The runs in whose folders the outputs lie that came from the cache."""
+        return sorted({path.relative_to(self.folder.parent).parts[0] for path in self.cached.values()})
 
 
 class _Noting(Progress):
@@ -89,7 +101,13 @@ def run_locally(
     state = RunState(folder, request.task.task)
     state.note(RUNNING, "")
     noting = _Noting(state, progress or Progress())
-    with (folder / LOG_FILE).open("w") as file, _captured(StepLog(file, noting)) as log, _no_orphans():
+    taken: dict[str, Path] = {}
+    with (
+        (folder / LOG_FILE).open("w") as file,
+        _captured(StepLog(file, noting)) as log,
+        _noting_cache_hits(taken),
+        _no_orphans(),
+    ):
         local.init(
             runner=local.SubprocessRunner(use_venv=False),
             pipeline_root=str(folder),
@@ -108,8 +126,30 @@ def run_locally(
         except KeyboardInterrupt:
             state.note(STOPPED, log.step)
             raise
-    state.note(FINISHED, log.step)
-    return RunResult(folder, log.steps, time.monotonic() - began, state)
+    result = RunResult(folder, log.steps, time.monotonic() - began, state, taken)
+    state.note(FINISHED, log.step, made_by=result.made_by)
+    return result
+
+
+@contextlib.contextmanager
+def _noting_cache_hits(taken: dict[str, Path]) -> Iterator[None]:
+    """Note in ``taken`` where the outputs lie that kfp takes from its local cache: it says so nowhere."""
+    from kfp.local.cache import LocalCache
+
+    get = LocalCache.get
+
+    def noting(cache: LocalCache, key: str) -> dict[str, Any] | None:
+        found = get(cache, key)
+        for value in (found or {}).values():
+            if uri := getattr(value, "uri", ""):
+                taken["/".join(Path(uri).parts[-2:])] = Path(uri)
+        return found
+
+    LocalCache.get = noting
+    try:
+        yield
+    finally:
+        LocalCache.get = get
 
 
 @contextlib.contextmanager

@@ -1,36 +1,12 @@
 """The report's plots, as SVG text."""
 
-import io
-
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from models.evaluation.judging import MODELS, Evaluation
+from reports.plots.figures import COLOURS, axes_of, svg
 
-COLOURS = {"baseline": "#8a8f98", "student": "#1f6feb", "teacher": "#d97706"}
 Probabilities = dict[str, np.ndarray]
-
-
-def svg(figure: Figure) -> str:
-    """The figure as SVG text that is the same each time."""
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "cpfd", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight")
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
-
-
-def axes_of(title: str, xlabel: str, ylabel: str, width: float = 4.6) -> tuple[Figure, Axes]:
-    """A figure of the house with its axes."""
-    figure = Figure(figsize=(width, 3.4))
-    axes = figure.subplots()
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    return figure, axes
 
 
 def f1_bars(evaluation: Evaluation) -> str:
@@ -42,8 +18,7 @@ def f1_bars(evaluation: Evaluation) -> str:
         error = [[max(values.judged - low, 0)], [max(high - values.judged, 0)]]
         axes.bar(position, values.judged, color=COLOURS[name], yerr=error, capsize=5, width=0.6)
     axes.set_xticks(range(len(MODELS)), MODELS)
-    lowest = min(values.interval[0] for values in evaluation.models.values())
-    axes.set_ylim(max(0, lowest - 0.1), 1)
+    axes.set_ylim(0, 1)
     return svg(figure)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from models.studies.statistics import Interval
 from models.studies.variants import BASELINE, CPFD, PFD
-from reports.plots.evidence import COLOURS, axes_of, svg
+from reports.plots.figures import COLOURS, axes_of, svg
 
 MODEL_COLOURS = {BASELINE: COLOURS["baseline"], PFD: "#57ab5a", CPFD: COLOURS["student"], "teacher": COLOURS["teacher"]}
 

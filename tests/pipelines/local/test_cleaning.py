@@ -16,20 +16,22 @@ def workspace(tmp_path) -> Workspace:
     return Workspace.at(tmp_path)
 
 
-def a_run(workspace: Workspace, name: str, started: float, steps: list[str], status: str = "finished") -> None:
+def a_run(
+    workspace: Workspace, name: str, started: float, steps: list[str], status: str = "finished", made_by: tuple = ()
+) -> None:
     pipeline = workspace.runs / name / f"cpfd-topic-2026-11-24-13-44-2{int(started) % 10}-974703"
     for step in steps:
         (pipeline / step).mkdir(parents=True)
         (pipeline / step / "output").write_bytes(b"x" * 1_000)
     (workspace.runs / name).mkdir(parents=True, exist_ok=True)
-    RunState(workspace.runs / name, "topic", started).note(status, "")
+    RunState(workspace.runs / name, "topic", started).note(status, "", made_by=list(made_by))
 
 
 def test_the_newest_runs_stay_and_those_whose_steps_they_took_from_the_cache(workspace):
     a_run(workspace, "oldest", 1, ["train", "gate"])
     a_run(workspace, "trained", 2, ["train", "gate"])
     a_run(workspace, "between", 3, ["gate"])
-    a_run(workspace, "newest", 4, ["gate", "register"])
+    a_run(workspace, "newest", 4, ["gate", "register"], made_by=("trained",))
     removed, freed = clean(workspace, keep=1)
     assert sorted(removed) == ["between", "oldest"]
     assert {state["run"] for state in run_states(workspace.runs)} == {"trained", "newest"}

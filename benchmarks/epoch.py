@@ -25,7 +25,8 @@ from models.data.text import learn_tokenizer
 from models.distillation.losses import supervised_loss
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
-from models.training.loop import fit, forward
+from models.training.loop import fit
+from models.training.prediction import forward
 from models.training.settings import Recipe, TrainingSettings
 from pipelines.task import load_task
 

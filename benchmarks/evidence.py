@@ -33,10 +33,11 @@ from corpus.validation.raw_window import media_facts, set_aside_catalogue
 from corpus.window import select_window, window_start
 from feature_repo.retrieval import retrieve_features
 from models.data.clips import probe, write_clips
+from models.data.run_data import open_run
 from models.evaluation.scoring import score_teachers
 from models.studies.study import Variant, step_matched_epochs, teacher_rows, thin_labels, train_variant
 from models.studies.variants import IN_SAMPLE, MAIN, PRIVILEGED, STEPS, TEACHER, VANILLA_KD
-from models.training.recipes import open_run, train_teachers
+from models.training.teachers import train_teachers
 from pipelines.task import Task, load_task
 
 AVERAGED = Variant(name="CPFD, three teachers a fold", changes={"method": "cpfd", "repeats": 3})

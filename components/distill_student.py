@@ -15,21 +15,16 @@ def distill_student(
     checkpoints: str,
     distilled: Output[Model],
 ) -> None:
-    """``distilled`` is a network folder with distillation.json: the constants behind alpha."""
-    from pathlib import Path
+    """``distilled`` is a network folder with alphas.parquet, and distillation.json: the constants behind them."""
+    from models.training.jobs import train_job
 
-    from models.training.jobs import Job, train
-    from models.training.settings import Recipe
-
-    train(
-        Job(
-            kind="student",
-            catalogue=Path(catalogue.path),
-            clips=Path(clips.path),
-            soft_targets=Path(soft_targets.path),
-            recipe=Recipe.model_validate_json(recipe),
-            seed=seed,
-            output=Path(distilled.path),
-            checkpoints=Path(checkpoints) if checkpoints else None,
-        )
+    train_job(
+        "student",
+        distilled.path,
+        recipe=recipe,
+        seed=seed,
+        checkpoints=checkpoints,
+        catalogue=catalogue.path,
+        clips=clips.path,
+        soft_targets=soft_targets.path,
     )

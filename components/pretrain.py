@@ -15,19 +15,14 @@ def pretrain(
     start: Output[Model],
 ) -> None:
     """``start`` is a folder for ``network.start``: config.json, model.safetensors, tokenizer."""
-    from pathlib import Path
+    from models.training.jobs import train_job
 
-    from models.training.jobs import Job, train
-    from models.training.settings import Recipe
-
-    train(
-        Job(
-            kind="pretraining",
-            catalogue=Path(catalogue.path),
-            clips=Path(clips.path),
-            recipe=Recipe.model_validate_json(recipe),
-            seed=seed,
-            output=Path(start.path),
-            checkpoints=Path(checkpoints) if checkpoints else None,
-        )
+    train_job(
+        "pretraining",
+        start.path,
+        recipe=recipe,
+        seed=seed,
+        checkpoints=checkpoints,
+        catalogue=catalogue.path,
+        clips=clips.path,
     )

@@ -26,11 +26,12 @@ def score_teacher(
 
     import pyarrow.parquet as pq
 
-    from models.data.dataset import feature_views
+    from models.data.dense import feature_views
+    from models.data.run_data import open_run
     from models.evaluation.importance import feature_importance
     from models.evaluation.scoring import load_teacher, score_teachers
-    from models.training.recipes import open_run, teacher_names
     from models.training.settings import Recipe
+    from models.training.teachers import teacher_names
 
     settings, features = Recipe.model_validate_json(recipe), Path(privileged.path)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)

@@ -15,19 +15,14 @@ def train_baseline(
     baseline: Output[Model],
 ) -> None:
     """``baseline`` is a network folder: config.json, model.safetensors, tokenizer, history.json."""
-    from pathlib import Path
+    from models.training.jobs import train_job
 
-    from models.training.jobs import Job, train
-    from models.training.settings import Recipe
-
-    train(
-        Job(
-            kind="baseline",
-            catalogue=Path(catalogue.path),
-            clips=Path(clips.path),
-            recipe=Recipe.model_validate_json(recipe),
-            seed=seed,
-            output=Path(baseline.path),
-            checkpoints=Path(checkpoints) if checkpoints else None,
-        )
+    train_job(
+        "baseline",
+        baseline.path,
+        recipe=recipe,
+        seed=seed,
+        checkpoints=checkpoints,
+        catalogue=catalogue.path,
+        clips=clips.path,
     )

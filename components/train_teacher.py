@@ -16,20 +16,15 @@ def train_teacher(
     teacher: Output[Model],
 ) -> None:
     """``teacher`` holds a network folder a fold: fold-0, fold-1, ..."""
-    from pathlib import Path
+    from models.training.jobs import train_job
 
-    from models.training.jobs import Job, train
-    from models.training.settings import Recipe
-
-    train(
-        Job(
-            kind="teachers",
-            catalogue=Path(catalogue.path),
-            clips=Path(clips.path),
-            privileged=Path(privileged.path),
-            recipe=Recipe.model_validate_json(recipe),
-            seed=seed,
-            output=Path(teacher.path),
-            checkpoints=Path(checkpoints) if checkpoints else None,
-        )
+    train_job(
+        "teachers",
+        teacher.path,
+        recipe=recipe,
+        seed=seed,
+        checkpoints=checkpoints,
+        catalogue=catalogue.path,
+        clips=clips.path,
+        privileged=privileged.path,
     )

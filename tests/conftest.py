@@ -13,7 +13,7 @@ from corpus.validation.raw_window import media_facts, set_aside_catalogue
 from corpus.window import select_window
 from feature_repo.retrieval import retrieve_features
 from models.data.clips import probe, write_clips
-from models.training.recipes import RunData, open_run
+from models.data.run_data import RunData, open_run
 from models.training.settings import Recipe
 from pipelines.task import Task, load_task
 

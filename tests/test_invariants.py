@@ -13,12 +13,13 @@ from source_code import outside_sources, python_files
 
 from feature_repo.services import TASK_VIEWS
 from feature_repo.views import feature_views
-from models.data.dataset import dense_matrix
+from models.data.dense import dense_matrix
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation import scoring
 from models.evaluation.judging import evaluate
-from models.training import recipes
-from models.training.loop import predict_logits
+from models.training import teachers as teacher_training
+from models.training.new_networks import new_classifier, save_network
+from models.training.prediction import predict_logits
 from pipelines.graphs.compile import compile_task
 from pipelines.task import load_task, task_files
 from promotion.registry import SIGNATURE
@@ -63,8 +64,8 @@ def test_1_views_are_offline_and_nothing_that_is_served_names_a_feature(run_data
     assert all(view.online is False for view in feature_views("x").values())
     assert len(PRIVILEGED_NAMES) > 20
     assert {column.name for column in SIGNATURE.inputs} == {"video", "title", "overlay_text"}
-    model = recipes.new_student(run_data, recipe, 0)
-    recipes.save_network(model, run_data.tokenizer, [], tmp_path / "student")
+    model = new_classifier(run_data, recipe, 0)
+    save_network(model, run_data.tokenizer, [], tmp_path / "student")
     archive = zipfile.ZipFile(build_archive(tmp_path / "student", "low_quality", "1", 0.5, tmp_path / "archive"))
     settings = [name for name in archive.namelist() if not name.endswith((".safetensors", "tokenizer.json"))]
     assert len(settings) >= 5
@@ -108,18 +109,18 @@ def trained_on() -> list[set[str]]:
 @pytest.fixture(scope="module")
 def teachers(artifacts, run_data, recipe, trained_on):
     """The fold teachers, and the videos that each was really trained on."""
-    real = recipes.fit
+    real = teacher_training.fit
 
     def spy(model, videos, *rest, **named):
         trained_on.append(set(videos.video_ids))
         return real(model, videos, *rest, **named)
 
-    recipes.fit = spy
+    teacher_training.fit = spy
     try:
-        pairs = recipes.train_teachers(run_data, artifacts / "privileged", recipe, 0)
+        pairs = teacher_training.train_teachers(run_data, artifacts / "privileged", recipe, 0)
         return [teacher for teacher, _ in pairs.values()]
     finally:
-        recipes.fit = real
+        teacher_training.fit = real
 
 
 def test_3_a_soft_target_comes_from_a_teacher_that_did_not_train_on_the_video(
@@ -161,7 +162,7 @@ def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, recipe, t
     shuffled = scores.take(list(reversed(range(len(scores)))))
     pq.write_table(shuffled, tmp_path / "teacher_scores.parquet")
     for name in ("baseline", "student"):
-        recipes.save_network(recipes.new_student(run_data, recipe, 0), run_data.tokenizer, [], tmp_path / name)
+        save_network(new_classifier(run_data, recipe, 0), run_data.tokenizer, [], tmp_path / name)
     networks = {name: tmp_path / name for name in ("baseline", "student")}
     judged = scoring.score_judging_rows(
         artifacts / "catalogue.parquet", artifacts / "clips.arrow", networks, tmp_path / "teacher_scores.parquet",
@@ -177,11 +178,11 @@ def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, recipe, t
 
 
 def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data, recipe, catalogue, tmp_path):
-    model = recipes.new_student(run_data, recipe, 7)
+    model = new_classifier(run_data, recipe, 7)
     for weight in model.parameters():  # start weights are too small for frames to change a score
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.3)
-    recipes.save_network(model, run_data.tokenizer, [], tmp_path)
+    save_network(model, run_data.tokenizer, [], tmp_path)
     evaluated = torch.from_numpy(predict_logits(model, run_data.videos, 32)).softmax(1).numpy()
     rows = catalogue.set_index("video_id").loc[run_data.videos.video_ids[:12]]
     predictor = Predictor.load(tmp_path, 0.5)

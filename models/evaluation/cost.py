@@ -9,7 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.data.tensors import Batch
-from models.training.loop import forward
+from models.training.prediction import forward
 
 PASSES = 10
 

@@ -14,14 +14,16 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from models.data.dataset import Videos, dense_matrix, feature_columns
+from models.data.dataset import Videos
+from models.data.dense import dense_matrix, feature_columns
+from models.data.run_data import RunData
 from models.distillation.losses import label_loss
 from models.evaluation.metrics import roc_auc
 from models.evaluation.scoring import combine_teachers
 from models.networks.dfxvlm import DFXVLMForClassification
 from models.training.devices import device
-from models.training.loop import predict_logits
-from models.training.recipes import RunData, Teacher
+from models.training.new_networks import Teacher
+from models.training.prediction import predict_logits
 from models.training.settings import Recipe
 
 REPEATS = 5

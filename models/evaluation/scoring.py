@@ -11,12 +11,14 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from common.artifacts import EVALUATION, JUDGING, LEARNING, TRAIN, TUNING
-from models.data.dataset import dense_matrix, open_clips, prepare_videos, read_catalogue
+from models.data.dataset import open_clips, prepare_videos, read_catalogue
+from models.data.dense import dense_matrix
+from models.data.run_data import RunData
 from models.distillation.soft_targets import SoftTargets
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMForClassification
-from models.training.loop import predict_logits
-from models.training.recipes import RunData, Teacher
+from models.training.new_networks import Teacher
+from models.training.prediction import predict_logits
 from models.training.settings import Recipe
 
 

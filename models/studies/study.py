@@ -15,14 +15,16 @@ import pyarrow.parquet as pq
 import torch
 from pydantic import BaseModel
 
+from common.artifacts import LEARNING
+from models.data.run_data import RunData, open_run
 from models.distillation.mappings import MAPPINGS, ExponentialDecay
 from models.distillation.methods import CPFD, METHODS, DistillationMethod
 from models.distillation.named import changed_kind
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.scoring import JUDGING, softmax
-from models.training.loop import predict_logits
-from models.training.recipes import LEARNING, RunData, distill_student, open_run, train_baseline
+from models.training.prediction import predict_logits
 from models.training.settings import Recipe
+from models.training.students import distill_student, train_baseline
 
 
 class Variant(BaseModel, frozen=True, extra="forbid"):

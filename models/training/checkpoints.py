@@ -1,4 +1,4 @@
-"""The state of a training, kept so that it goes on after any end as if it had never ended."""
+"""The checkpoint of a training: its state, saved so that it resumes after any end as if it had never ended."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from common.files import whole
 from models.training.devices import DeviceError, gathered, rank
 
 History = list[dict[str, float]]
-STATE = "state.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass
@@ -45,21 +45,21 @@ class TrainingState:
     best: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Keeper:
-    """Keeps training states below a folder; one that is given no folder keeps nothing."""
+class CheckpointFolder:
+    """Saves the state of a training to a folder; one that is given no folder saves nothing."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
-    def child(self, name: str) -> "Keeper":
-        return Keeper(None if self.folder is None else self.folder / name)
+    def child(self, name: str) -> "CheckpointFolder":
+        return CheckpointFolder(None if self.folder is None else self.folder / name)
 
     def discard(self) -> None:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def save(self, state: TrainingState) -> None:
-        """Write the state beside the former one, then in its place: there is always a whole one."""
+        """Write the state beside the former checkpoint, then in its place: there is always a whole one."""
         if self.folder is None:
             return
         tensors = {f"rng.{index}": values for index, values in enumerate(gathered(_rng_state()))}
@@ -79,20 +79,20 @@ class Keeper:
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {name: values.detach().cpu().contiguous().clone() for name, values in tensors.items()}
-        with whole(self.folder / STATE) as partial:
+        with whole(self.folder / CHECKPOINT) as partial:
             save_file(kept, partial, metadata={"facts": json.dumps(facts)})
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
 
     def restore(self, state: TrainingState) -> bool:
-        """Put the kept state into ``state``. False if none is kept."""
-        there = self.folder is not None and (self.folder / STATE).is_file()
+        """Put the saved state into ``state``. False if none is saved."""
+        there = self.folder is not None and (self.folder / CHECKPOINT).is_file()
         everywhere = [bool(each) for each in gathered(torch.tensor([int(there)]))]
         if any(everywhere) != all(everywhere):
-            raise DeviceError("the kept state is not on every machine: give them one shared folder of checkpoints")
+            raise DeviceError("the checkpoint is not on every machine: give them one shared folder of checkpoints")
         if self.folder is None or not there:
             return False
-        with safe_open(self.folder / STATE, framework="pt") as file:
+        with safe_open(self.folder / CHECKPOINT, framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
         state.model.load_state_dict(_below(tensors, "model."))

@@ -47,6 +47,12 @@ def process_group() -> Iterator[None]:
         dist.destroy_process_group()
 
 
+def log(line: str) -> None:
+    """Print a line, once for all processes of a training."""
+    if rank() == 0:
+        print(line, flush=True)
+
+
 def summed(values: Tensor) -> Tensor:
     """The sum of ``values`` over all processes."""
     if world() > 1:

@@ -17,24 +17,29 @@ from pydantic import BaseModel
 
 from common.digests import content_digest
 from common.source import code_digest
+from models.data.run_data import open_run
 from models.distillation.soft_targets import SoftTargets
 from models.starts.named_files import named_files_digest
 from models.starts.weights import save_start
-from models.training.checkpoints import Keeper
+from models.training.checkpoints import CheckpointFolder
 from models.training.devices import process_group, rank, world
 from models.training.loop import TrainingError
-from models.training.recipes import open_run, pretrain, save_network, train_baseline, train_student, train_teachers
+from models.training.new_networks import save_network
 from models.training.settings import Recipe
+from models.training.students import pretrain, train_baseline, train_student
+from models.training.teachers import train_teachers
+
+Kind = Literal["baseline", "teachers", "student", "pretraining"]
 
 
 class Job(BaseModel, frozen=True, extra="forbid"):
     """What to train from which files into which folder.
 
     ``privileged`` is for teachers, ``soft_targets`` for students. Below ``checkpoints`` the state of an unfinished
-    training is kept, under a name made of everything that it is a function of: the same job goes on from it.
+    training is saved, under a name made of everything that it is a function of: the same job resumes from it.
     """
 
-    kind: Literal["baseline", "teachers", "student", "pretraining"]
+    kind: Kind
     catalogue: Path
     clips: Path
     recipe: Recipe
@@ -54,6 +59,23 @@ class Job(BaseModel, frozen=True, extra="forbid"):
         return f"{self.kind}-{digest.hexdigest()[:16]}"
 
 
+def train_job(kind: Kind, output: str, *, recipe: str, seed: int, checkpoints: str = "", **inputs: str) -> None:
+    """Run a job as a component describes it: ``recipe`` is JSON, ``inputs`` are the paths of a Job by their name.
+
+    ``checkpoints`` is a folder for the states of unfinished trainings, '' to save none.
+    """
+    train(
+        Job(
+            kind=kind,
+            recipe=Recipe.model_validate_json(recipe),
+            seed=seed,
+            output=Path(output),
+            checkpoints=Path(checkpoints) if checkpoints else None,
+            **{name: Path(path) for name, path in inputs.items()},
+        )
+    )
+
+
 def train(job: Job) -> None:
     """Run the job, in as many processes of this machine as ``training.processes`` says."""
     processes = job.recipe.training.processes
@@ -71,24 +93,24 @@ def train(job: Job) -> None:
 
 
 def _run(job: Job) -> None:
-    keeper = Keeper(None if job.checkpoints is None else job.checkpoints / job.fingerprint())
+    checkpoints = CheckpointFolder(None if job.checkpoints is None else job.checkpoints / job.fingerprint())
     data = open_run(job.catalogue, job.clips, job.recipe)
     if job.kind == "baseline":
-        model, history = train_baseline(data, job.recipe, job.seed, keeper)
+        model, history = train_baseline(data, job.recipe, job.seed, checkpoints)
         save_network(model, data.tokenizer, history, job.output)
     elif job.kind == "pretraining":
-        start, _ = pretrain(data, job.recipe, job.seed, keeper)
+        start, _ = pretrain(data, job.recipe, job.seed, checkpoints)
         if rank() == 0:
             save_start(start, data.tokenizer, job.output)
     elif job.kind == "teachers":
-        teachers = train_teachers(data, _given(job.privileged), job.recipe, job.seed, keeper)
+        teachers = train_teachers(data, _given(job.privileged), job.recipe, job.seed, checkpoints)
         for name, (teacher, history) in teachers.items():
             save_network(teacher, data.tokenizer, history, job.output / name)
     else:
         targets = SoftTargets.read(_given(job.soft_targets))
-        train_student(data, targets, job.recipe, job.seed, job.output, keeper)
+        train_student(data, targets, job.recipe, job.seed, job.output, checkpoints)
     if rank() == 0:
-        keeper.discard()
+        checkpoints.discard()
 
 
 def _given(path: Path | None) -> Path:

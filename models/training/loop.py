@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -18,34 +17,22 @@ from models.data.dataset import Videos
 from models.data.loading import Loader
 from models.data.tensors import Batch, Losses
 from models.distillation.losses import label_loss
-from models.training.checkpoints import History, Keeper, TrainingState
-from models.training.devices import device, gathered, rank, summed, world
+from models.training.checkpoints import CheckpointFolder, History, TrainingState
+from models.training.devices import device, rank, summed, world
 from models.training.memory import checkpoint_activations, largest_batch
+from models.training.objective import parameter_groups
+from models.training.prediction import forward, predict_logits
 from models.training.settings import TrainingSettings
 
 LossFunction = Callable[[Any, Batch], Losses]
+# Each process drops out other units. A prime far above any seed of a run, so that no two processes of any of its
+# trainings draw alike.
+BETWEEN_RANKS = 1_000_003
+MOST_NAMED = 8  # videos in an error message: enough to look at, and still one sentence
 
 
 class TrainingError(UserError):
-    """Training cannot go on; the message names the videos or the rows concerned."""
-
-
-def forward(model: Any, batch: Batch) -> Any:
-    """Outputs for a batch: the network is given what it reads (``inputs``), and nothing else of the batch."""
-    return model(**{name: batch[name] for name in bare(model).inputs if name in batch})
-
-
-def bare(model: Any) -> Any:
-    """The network itself, out of what compiles it or spreads it over processes."""
-    while not hasattr(model, "inputs"):
-        model = model.module if hasattr(model, "module") else model._orig_mod
-    return model
-
-
-def inverse_frequency(labels: Tensor, classes: int) -> Tensor:
-    """Class weights (C,): rows / (classes x rows of the class); a class without rows gets 0."""
-    counts = torch.bincount(labels[labels >= 0], minlength=classes).float()
-    return torch.where(counts > 0, counts.sum() / (classes * counts.clamp(min=1)), 0.0)
+    """Training cannot continue; the message names the videos or the rows concerned."""
 
 
 def fit(
@@ -56,14 +43,14 @@ def fit(
     seed: int,
     report: Callable[[str], None] = print,
     validation: Videos | None = None,
-    keeper: Keeper | None = None,
+    checkpoints: CheckpointFolder | None = None,
 ) -> History:
     """Train ``model`` in place on all ``videos``, together with the other processes of this torchrun.
 
     Args:
         validation: labelled rows whose loss stops the training if ``settings.patience`` asks for it; the
             weights of the best epoch are then put back.
-        keeper: keeps the state of the training; if it holds one, the training goes on from there.
+        checkpoints: where the state of the training is saved; if it holds one, the training resumes from it.
 
     Returns:
         The mean of every named loss term, an epoch a row, with the learning rate at its end.
@@ -74,7 +61,7 @@ def fit(
     """
     if not len(videos):
         raise TrainingError("there are no videos to train on")
-    trainer = _Trainer(model, videos, loss_function, settings, seed, validation, keeper or Keeper(None))
+    trainer = _Trainer(model, videos, loss_function, settings, seed, validation, checkpoints or CheckpointFolder(None))
     return trainer.train(report if rank() == 0 else lambda _: None)
 
 
@@ -89,10 +76,10 @@ class _Trainer:
         settings: TrainingSettings,
         seed: int,
         validation: Videos | None,
-        keeper: Keeper,
+        checkpoints: CheckpointFolder,
     ) -> None:
         self.videos, self.loss_function, self.settings = videos, loss_function, settings
-        self.validation, self.keeper = validation, keeper
+        self.validation, self.checkpoints = validation, checkpoints
         self.device = device()
         model.to(self.device).train()
         if settings.gradient_checkpointing:
@@ -101,7 +88,7 @@ class _Trainer:
         self.runner: Any = torch.compile(model) if settings.compile else model
         if world() > 1:
             self.runner = DistributedDataParallel(self.runner)
-            torch.manual_seed(seed + 1_000_003 * rank())  # each process drops out other units
+            torch.manual_seed(seed + BETWEEN_RANKS * rank())
         steps = settings.epochs * math.ceil(len(videos) / settings.batch_size)
         optimizer = torch.optim.AdamW(parameter_groups(model, settings), lr=settings.learning_rate, fused=True)
         schedule = get_linear_schedule_with_warmup(optimizer, int(settings.warmup_share * steps), steps)
@@ -109,10 +96,10 @@ class _Trainer:
 
     def train(self, report: Callable[[str], None]) -> History:
         progress = self.state.progress
-        if self.keeper.restore(self.state):
+        if self.checkpoints.restore(self.state):
             progress = self.state.progress
             at = "its end" if progress.finished else f"epoch {progress.epoch}, batch {progress.batch}"
-            report(f"goes on from the state kept at {at}")
+            report(f"resumes from the checkpoint at {at}")
         while not progress.finished:
             waited = self._epoch()
             quiet = ("epoch", "learning_rate")
@@ -122,7 +109,7 @@ class _Trainer:
             progress.finished = progress.epoch > self.settings.epochs or self._stale()
             if progress.finished:
                 self.state.epoch_start = None
-                self.keeper.save(self.state)
+                self.checkpoints.save(self.state)
         if self.state.best:
             self.model.load_state_dict(self.state.best)
         return progress.history
@@ -140,7 +127,7 @@ class _Trainer:
             self._step([share for _, share in parts], batches)
             progress.batch += 1
             if state.schedule.last_epoch % self.settings.checkpoint_steps == 0:
-                self.keeper.save(state)
+                self.checkpoints.save(state)
         seconds = time.perf_counter() - started
         row = {name: total / len(self.videos) for name, total in progress.totals.items()}
         if self.validation is not None and self.settings.patience is not None:
@@ -211,12 +198,12 @@ class _Trainer:
         return losses
 
     def _culprits(self, outputs: Any, rows: Tensor) -> list[int]:
-        """Rows whose outputs are not finite, or whose weights blew up without them: then the batch's first eight."""
+        """Rows whose outputs are not finite, or whose weights blew up without them: then the batch's first."""
         if isinstance(outputs, Tensor):
             bad = ~torch.isfinite(outputs).flatten(1).all(1).cpu()
             if bad.any() and not bad.all():
                 rows = rows[bad]
-        return rows.tolist()[:8]
+        return rows.tolist()[:MOST_NAMED]
 
     def _validate(self) -> float:
         """The label loss on the tuning rows; keeps the weights of the best epoch."""
@@ -240,34 +227,3 @@ class _Trainer:
 def _float(outputs: Any) -> Any:
     """Losses are computed in float32, whatever the network computes in."""
     return outputs.float() if isinstance(outputs, Tensor) else outputs
-
-
-def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """No weight decay on biases, norms and other vectors; a higher rate for what starts from nothing (METHODS 2.4).
-
-    A network without pre-trained weights starts from nothing as a whole: one rate for all.
-    """
-    started: frozenset[str] = getattr(bare(model), "started_parts", frozenset())
-    groups = []
-    for new in (False, True):
-        named = [(name, p) for name, p in model.named_parameters() if bool(started and name not in started) == new]
-        rate = settings.learning_rate * (settings.head_factor if new else 1.0)
-        for decay, chosen in (
-            (settings.weight_decay, [p for _, p in named if p.ndim >= 2]),
-            (0.0, [p for _, p in named if p.ndim < 2]),
-        ):
-            if chosen:
-                groups.append({"params": chosen, "weight_decay": decay, "lr": rate})
-    return groups
-
-
-@torch.inference_mode()
-def predict_logits(model: nn.Module, videos: Videos, batch_size: int, workers: int = 0) -> np.ndarray:
-    """Logits (N, C) of ``videos`` in their order, in evaluation mode; processes share the work and all get all."""
-    target = device()
-    model.to(target).eval()
-    size = -(-len(videos) // world())
-    own = torch.arange(rank() * size, (rank() + 1) * size).clamp(max=len(videos) - 1)
-    loader = Loader(videos, own.split(batch_size), workers, target)
-    logits = torch.cat([forward(model, batch).float().cpu() for _, batch in loader])
-    return torch.cat(gathered(logits))[: len(videos)].numpy()

@@ -26,7 +26,7 @@ class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
     patience: int | None = Field(
         None,
         ge=1,
-        description="stop after so many epochs without a better threshold loss (not in pre-training)",
+        description="stop after so many epochs without a lower loss on the tuning rows (not in pre-training)",
     )
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
@@ -34,7 +34,7 @@ class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
     gradient_checkpointing: bool = Field(False, description="compute activations twice to save memory")
     processes: int = Field(1, ge=1, description="processes on this machine, one a GPU (started by torchrun)")
     workers: int = Field(0, ge=0, description="processes that read or decode clips ahead; 0 reads in the training")
-    checkpoint_steps: int = Field(500, ge=1, description="steps between two saved states to go on from")
+    checkpoint_steps: int = Field(500, ge=1, description="steps between two checkpoints to resume from")
 
 
 class Recipe(ModelSettings, frozen=True, extra="forbid"):

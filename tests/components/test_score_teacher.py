@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 from components.score_teacher import score_teacher
 from feature_repo.services import TASK_VIEWS
-from models.data.dataset import dense_matrix, feature_views
-from models.training.recipes import new_teacher, teacher_names
+from models.data.dense import dense_matrix, feature_views
+from models.training.new_networks import new_teacher
+from models.training.teachers import teacher_names
 
 
 def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_data, recipe, tmp_path):

@@ -6,7 +6,8 @@ import json
 import pytest
 import torch
 
-from models.training.recipes import RunData, new_student, save_network
+from models.data.run_data import RunData
+from models.training.new_networks import new_classifier, save_network
 from models.training.settings import Recipe
 from serving.handler import RequestError, StudentHandler, parse
 from serving.predictor import MediaError, Predictor, RawInput
@@ -74,7 +75,7 @@ def test_a_student_of_texts_is_asked_with_a_text(request_):
 @pytest.fixture(scope="module")
 def student_folder(run_data: RunData, recipe: Recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("student")
-    save_network(new_student(run_data, recipe, 0), run_data.tokenizer, [], folder)
+    save_network(new_classifier(run_data, recipe, 0), run_data.tokenizer, [], folder)
     (folder / "serving.json").write_text(json.dumps({"task": "low_quality", "version": "3", "threshold": 0.4}))
     return folder
 
@@ -102,7 +103,7 @@ def test_a_batch_with_bad_requests_answers_the_good_ones(student_folder, catalog
 def text_student(run_data: RunData, recipe: Recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("text_student")
     settings = recipe.model_copy(update={"modalities": TEXTS})
-    save_network(new_student(run_data, settings, 0), run_data.tokenizer, [], folder)
+    save_network(new_classifier(run_data, settings, 0), run_data.tokenizer, [], folder)
     (folder / "serving.json").write_text(json.dumps({"task": "texts", "version": "1", "threshold": [1.0, 1.0]}))
     return folder
 

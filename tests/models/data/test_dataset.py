@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from privileged_artifact import write_privileged
 
-from models.data.dataset import DatasetError, dense_matrix, feature_columns, feature_views
+from models.data.dense import DatasetError, dense_matrix, feature_columns, feature_views
 
 NAN = np.nan
 TABLE = pa.table(

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from models.data.run_data import RunData
 from models.distillation.methods import CAMKD, CPFD, METHODS
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.scoring import load_teacher, score_teachers
-from models.training.recipes import RunData, distill_student, train_teachers
+from models.training.students import distill_student
+from models.training.teachers import train_teachers
 
 
 def targets(losses: list[float], labels: list[int]) -> SoftTargets:

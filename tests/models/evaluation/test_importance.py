@@ -9,10 +9,12 @@ import pytest
 import torch
 from privileged_artifact import write_privileged
 
+from models.data.run_data import RunData
 from models.evaluation.importance import Importance, feature_importance
 from models.evaluation.metrics import roc_auc
 from models.evaluation.scoring import score_teachers, softmax
-from models.training.recipes import RunData, new_teacher, train_teachers
+from models.training.new_networks import new_teacher
+from models.training.teachers import train_teachers
 
 VIEWS = {"telling": "strong", "noise": "weak", "absence": "weak", "constant": "still"}
 

@@ -11,7 +11,7 @@ from models.evaluation.cost import forward_flops, network_cost, parameters
 from models.networks.xvlm import XVLM, XVLMConfig, XVLMForClassification
 from models.settings import ClipSettings, NetworkSettings
 from models.starts.official import official_config
-from models.training.recipes import new_student
+from models.training.new_networks import new_classifier
 from models.training.settings import Recipe
 
 SWIN = {
@@ -87,7 +87,7 @@ def test_the_other_tower_and_encoder_read_both_ways_and_no_padding(run_data, rec
     settings = recipe.model_copy(
         update={"network": NetworkSettings(**sizes), "clips": ClipSettings(frames=2, image_size=32)}
     )
-    model = new_student(run_data, settings, 0).eval()
+    model = new_classifier(run_data, settings, 0).eval()
     batch = run_data.videos.batch(torch.arange(3))
     ids, mask, frames = batch["input_ids"], batch["attention_mask"], batch["frames"]
     answer = model(ids, mask, frames)
@@ -114,7 +114,7 @@ def _saved(model: XVLMForClassification) -> Path:
 
 
 def test_cost_is_per_video(run_data, recipe):
-    model = new_student(run_data, recipe, 0)
+    model = new_classifier(run_data, recipe, 0)
     few, more = (network_cost(model, run_data.videos.batch(torch.arange(n))) for n in (4, 16))
     assert few.parameters == more.parameters == parameters(model)
     assert few.flops == pytest.approx(more.flops, rel=0.05)

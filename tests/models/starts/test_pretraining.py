@@ -6,11 +6,13 @@ import math
 import pytest
 import torch
 
+from models.data.run_data import open_run
 from models.networks.xvlm import XVLMConfig
 from models.settings import NetworkSettings
 from models.starts.pretraining import XVLMForPretraining, contrastive_loss, hard_negatives, mask_tokens
 from models.training.jobs import Job, train
-from models.training.recipes import new_student, open_run, pretrain
+from models.training.new_networks import new_classifier
+from models.training.students import pretrain
 
 
 def test_contrast_is_zero_for_perfect_pairs_and_log_n_for_none():
@@ -125,7 +127,7 @@ def test_pre_training_lowers_its_loss_and_is_a_start(artifacts, run_data, recipe
     train(job)
     started = recipe.model_copy(update={"network": NetworkSettings(start=str(tmp_path / "start"))})
     data = open_run(job.catalogue, job.clips, started)
-    assert new_student(data, started, 0).started_parts
+    assert new_classifier(data, started, 0).started_parts
     again = job.model_copy(update={"recipe": started, "output": tmp_path / "further"})
     assert again.fingerprint() != job.fingerprint()
     train(again)

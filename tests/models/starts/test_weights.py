@@ -1,7 +1,5 @@
-"""Official weights and starts of our own: the same function, nothing skipped in silence, nothing run."""
+"""Starts of our own: what is taken, what is brought to another size, what is refused."""
 
-import json
-import pickle
 import shutil
 from pathlib import Path
 
@@ -9,143 +7,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from models.data.run_data import open_run
 from models.data.text import TextError, learn_tokenizer
-from models.networks.xvlm import XVLMConfig, XVLMForClassification
-from models.settings import NetworkSettings
+from models.networks.xvlm import XVLMConfig
+from models.settings import NetworkSettings, TextSettings
 from models.starts.named_files import named_files_digest
-from models.starts.official import convert_official, official_config, our_names
 from models.starts.pretraining import XVLMForPretraining
-from models.starts.weights import CheckpointError, open_start, read_official, save_start, start_from
-from models.training.recipes import new_student, open_run
+from models.starts.weights import CheckpointError, open_start, save_start, start_from
+from models.training.new_networks import new_classifier
 from models.training.settings import Recipe
-
-GOLDEN = Path(__file__).resolve().parents[4] / "shared" / "golden" / "xvlm_tiny"
-TOLERANCE = 1e-4
-
-
-@pytest.fixture(scope="module")
-def golden() -> dict[str, torch.Tensor]:
-    if not GOLDEN.is_dir():
-        pytest.skip(f"there is no numeric reference at {GOLDEN}")
-    return load_file(GOLDEN / "expected.safetensors")
-
-
-@pytest.fixture(scope="module")
-def official(golden) -> tuple[XVLMConfig, dict[str, torch.Tensor], list[str]]:
-    vision, text = (json.loads((GOLDEN / f"{name}_config.json").read_text()) for name in ("vision", "text"))
-    config = official_config(vision, text, projection=32)
-    state, dropped = our_names(read_official(GOLDEN / "checkpoint.pth"), config.fusion_layer)
-    return config, state, dropped
-
-
-@pytest.fixture(scope="module")
-def pretraining(official) -> XVLMForPretraining:
-    config, state, _ = official
-    model = XVLMForPretraining(config)
-    report = start_from(model, state)
-    assert set(report.unexpected) == {f"head.{layer}.{part}" for layer in (0, 1, 3) for part in ("weight", "bias")}
-    assert all(name.startswith(("masked_language.", "continuation", "xvlm.frame_position")) for name in report.missing)
-    return model.eval()
-
-
-@torch.no_grad()
-def test_the_official_weights_compute_the_official_function(golden, official, pretraining):
-    config, state, _ = official
-    visual = pretraining.xvlm.vision.tokens(golden["image"])
-    ids, mask = golden["text_ids"], golden["text_atts"]
-    states = pretraining.xvlm.encoder.text_states(ids, mask)
-    joint = pretraining.xvlm.encoder.joint_states(states, mask, visual)
-    video, text = pretraining.features(visual, states)
-    classifier = XVLMForClassification(
-        XVLMConfig(
-            vision=config.vision, text=config.text, fusion_layer=config.fusion_layer, clips=config.clips, num_labels=3
-        )
-    ).eval()
-    start_from(classifier, state)
-    clip = pretraining.xvlm.encoder.joint_states(states[:1], mask[:1], visual.flatten(0, 1)[None])
-    valid = mask.bool()
-    for name, ours, theirs in (
-        ("vision_embeds", visual, golden["vision_embeds"]),
-        ("text_embeds", states[valid], golden["text_embeds"][valid]),
-        ("cross_embeds", joint[valid], golden["cross_embeds"][valid]),
-        ("image_feat", video, golden["image_feat"]),
-        ("text_feat", text, golden["text_feat"]),
-        ("itm_logits", pretraining.matching_head(joint[:, 0]), golden["itm_logits"]),
-        ("cls_logits", classifier.head(joint[:, 0]), golden["cls_logits"]),
-        ("clip_cross_embeds", clip[:, valid[0]], golden["clip_cross_embeds"][:, valid[0]]),
-    ):
-        assert (ours - theirs).abs().max() < TOLERANCE, name
-
-
-def test_every_official_tensor_is_used_or_said_to_be_dropped(official, pretraining):
-    _, state, dropped = official
-    given = read_official(GOLDEN / "checkpoint.pth")
-    split_in_three = sum(".attn.qkv." in name for name in given)
-    assert len(state) + len(dropped) - 2 * split_in_three == len(given)
-    own = set(pretraining.state_dict()) | {name for name in state if name.startswith("head.")}
-    assert set(state) <= own
-    assert all(name.endswith(("relative_position_index", "attn_mask", "position_ids")) for name in dropped)
-
-
-class Harmful:
-    """What a checkpoint must never be allowed to do."""
-
-    def __reduce__(self):
-        return Path.touch, (Path("was-run"),)
-
-
-def test_a_checkpoint_with_code_is_refused_before_it_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "bad.pth").write_bytes(pickle.dumps({"model": Harmful()}))
-    torch.save({"model": Harmful()}, tmp_path / "worse.pth")
-    for name in ("bad.pth", "worse.pth"):
-        with pytest.raises(CheckpointError, match="refused"):
-            read_official(tmp_path / name)
-    assert not (tmp_path / "was-run").exists()
-
-
-def test_files_that_are_no_x_vlm_are_told_apart(tmp_path):
-    torch.save({"model": {"text_encoder.x": torch.zeros(1_000)}}, tmp_path / "whole.pth")
-    content = (tmp_path / "whole.pth").read_bytes()
-    (tmp_path / "cut.pth").write_bytes(content[: len(content) // 2])
-    torch.save({"resnet.conv1.weight": torch.zeros(2)}, tmp_path / "other.pth")
-    torch.save([1, 2], tmp_path / "list.pth")
-    (tmp_path / "text.pth").write_text("# no checkpoint")
-    for name, words in (
-        ("text.pth", "refused"),
-        ("cut.pth", "truncated"),
-        ("other.pth", "another model.*resnet"),
-        ("list.pth", "another model"),
-        ("none.pth", "no checkpoint at"),
-    ):
-        with pytest.raises(CheckpointError, match=words):
-            read_official(tmp_path / name)
-
-
-def test_a_converted_checkpoint_is_a_start(official, tmp_path):
-    words = [first + second for first in "abcdefghijklmnop" for second in "abcdefghijklm"]
-    tokenizer = learn_tokenizer(words * 2, _text(vocabulary=200))
-    tokenizer.save_pretrained(tmp_path / "tokenizer")
-    assert len(tokenizer) == 200
-    parts = GOLDEN / "checkpoint.pth", GOLDEN / "vision_config.json", GOLDEN / "text_config.json"
-    convert_official(*parts, str(tmp_path / "tokenizer"), tmp_path / "start")
-    config, state = open_start(tmp_path / "start")
-    assert config.vision["embed_dim"] == 16
-    original = official[1]["xvlm.encoder.cross_layers.1.crossattention.self.key.weight"]
-    assert torch.equal(state["xvlm.encoder.cross_layers.1.crossattention.self.key.weight"], original)
-    with pytest.raises(CheckpointError, match="is there already"):
-        convert_official(*parts, str(tmp_path / "tokenizer"), tmp_path / "start")
-    other = learn_tokenizer(words * 2, _text(vocabulary=150))
-    other.save_pretrained(tmp_path / "other")
-    with pytest.raises(CheckpointError, match="tokenizer .* does not match .* 150 tokens, the checkpoint 200"):
-        convert_official(*parts, str(tmp_path / "other"), tmp_path / "again")
-    assert not (tmp_path / "again").exists()
-
-
-def _text(**changes):
-    from models.settings import TextSettings
-
-    return TextSettings(**changes)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +37,7 @@ def started(recipe, start: Path, **network):
 def test_a_student_starts_from_a_start_and_reads_with_its_tokenizer(artifacts, run_data, recipe, start):
     settings = started(recipe, start)
     data = open_run(artifacts / "catalogue.parquet", artifacts / "clips.arrow", settings)
-    model, weights = new_student(data, settings, 0), load_file(start / "model.safetensors")
+    model, weights = new_classifier(data, settings, 0), load_file(start / "model.safetensors")
     for name, values in model.state_dict().items():
         if name.startswith("xvlm."):
             assert torch.equal(values, weights[name]), name
@@ -199,7 +69,7 @@ def test_other_weights_under_the_same_name_are_another_run(recipe, start, tmp_pa
 def test_another_size_of_frame_and_window_is_interpolated_and_said(artifacts, run_data, recipe, start, capsys):
     clips = recipe.clips.model_copy(update={"frames": 5, "image_size": 64})
     settings = started(recipe, start, window_size=6).model_copy(update={"clips": clips})
-    model = new_student(run_data, settings, 0)
+    model = new_classifier(run_data, settings, 0)
     assert model.xvlm.frame_position.shape[1] == 5
     assert "brought to another size (" in capsys.readouterr().out
     frames = torch.randint(0, 256, (2, 5, 64, 64, 3), dtype=torch.uint8)
@@ -209,7 +79,7 @@ def test_another_size_of_frame_and_window_is_interpolated_and_said(artifacts, ru
 
 def test_a_student_of_texts_alone_leaves_the_tower_and_says_so(run_data, recipe, start, capsys):
     settings = started(recipe, start).model_copy(update={"modalities": ("title", "overlay_text")})
-    model = new_student(run_data, settings, 0)
+    model = new_classifier(run_data, settings, 0)
     told = capsys.readouterr().out
     assert "in the start and not used (" in told
     assert not hasattr(model.xvlm, "vision")
@@ -232,62 +102,27 @@ def test_starts_that_do_not_fit_are_refused(artifacts, run_data, recipe, start, 
     lost = "xvlm.encoder.text_layers.0.output.dense.weight"
     save_file({name: values for name, values in weights.items() if name != lost}, tmp_path / "short/model.safetensors")
     with pytest.raises(CheckpointError, match=lost):
-        new_student(run_data, started(recipe, tmp_path / "short"), 0)
+        new_classifier(run_data, started(recipe, tmp_path / "short"), 0)
     (tmp_path / "cut" / "config.json").write_text('{"model_type": "resnet"}')
     with pytest.raises(CheckpointError, match="holds a resnet"):
         open_start(tmp_path / "cut")
-    other = run_data.__class__(run_data.frame, run_data.videos, learn_tokenizer(["aa", "aa"], _text()))
+    other = run_data.__class__(run_data.frame, run_data.videos, learn_tokenizer(["aa", "aa"], TextSettings()))
     with pytest.raises(CheckpointError, match="tokenizer does not match"):
-        new_student(other, started(recipe, start), 0)
-    longer = started(recipe, start).model_copy(update={"text": _text(title_tokens=90)})
+        new_classifier(other, started(recipe, start), 0)
+    longer = started(recipe, start).model_copy(update={"text": TextSettings(title_tokens=90)})
     with pytest.raises(TextError, match="positions"):
-        new_student(run_data, longer, 0)
+        new_classifier(run_data, longer, 0)
     with pytest.raises(ValueError, match="leave out text_width, vision_depths"):
         NetworkSettings(start="x", text_width=12, vision_depths=(1, 1, 1, 1))
 
 
 def test_a_head_is_taken_for_as_many_classes_only(run_data, recipe, capsys):
-    model = new_student(run_data, recipe, 0)
+    model = new_classifier(run_data, recipe, 0)
     state = {name: values + 1 for name, values in model.state_dict().items()}
     assert "head.3.bias" in start_from(model, state).loaded
     classes = recipe.model_copy(update={"classes": ("a", "b", "c")})
-    other = new_student(run_data, classes, 0)
+    other = new_classifier(run_data, classes, 0)
     before = other.head[0].weight.clone()
     report = start_from(other, state)
     assert {name for name in report.missing if name.startswith("head.")} == set(report.unexpected)
     assert torch.equal(other.head[0].weight, before)
-
-
-def test_an_official_clip_tower_is_read_whole():
-    vision = {
-        "vision_width": 32, "image_res": 32, "patch_size": 8, "num_attention_heads": 2, "num_hidden_layers": 2,
-        "hidden_act": "quick_gelu", "local_attn_depth": 1,
-    }  # fmt: skip
-    text = {
-        "model_type": "roberta", "vocab_size": 50, "hidden_size": 24, "num_attention_heads": 2, "num_hidden_layers": 4,
-        "intermediate_size": 48, "max_position_embeddings": 40, "type_vocab_size": 1, "pad_token_id": 1,
-        "fusion_layer": 2, "encoder_width": 32,
-    }  # fmt: skip
-    config = official_config(vision, text)
-    model = XVLMForPretraining(config)
-    official = {}
-    for name, values in model.state_dict().items():
-        name = name.replace("xvlm.vision.embeddings.patch_embedding.", "vision_encoder.patch_embed.")
-        name = name.replace("xvlm.vision.embeddings.position_embedding.", "vision_encoder.pos_embed.")
-        name = name.replace("xvlm.vision.embeddings.class_embedding", "vision_encoder.class_embedding")
-        name = name.replace("xvlm.vision.", "vision_encoder.")
-        name = name.replace("xvlm.encoder.embeddings.", "text_encoder.roberta.embeddings.")
-        name = name.replace("xvlm.encoder.text_layers.", "text_encoder.roberta.encoder.layer.")
-        for index in (0, 1):
-            name = name.replace(
-                f"xvlm.encoder.cross_layers.{index}.", f"text_encoder.roberta.encoder.layer.{index + 2}."
-            )
-        name = name.replace("masked_language.norm", "text_encoder.lm_head.layer_norm")
-        name = name.replace("masked_language.", "text_encoder.lm_head.")
-        name = name.replace("matching_head.", "itm_head.").replace("temperature", "temp")
-        if name not in ("continuation", "xvlm.frame_position"):
-            official[name] = values + 1
-    state, dropped = our_names(official, config.fusion_layer)
-    report = start_from(XVLMForPretraining(config), state)
-    assert set(report.missing) == {"continuation", "xvlm.frame_position"}
-    assert (report.unexpected, dropped) == ((), [])

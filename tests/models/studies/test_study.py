@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from models.evaluation.scoring import score_teachers
 from models.studies.study import Ground, Variant, step_matched_epochs, teacher_rows, thin_labels, train_variants
 from models.studies.variants import BASELINE, CPFD, MAIN, PRIVILEGED, full_study
-from models.training.recipes import train_teachers
+from models.training.teachers import train_teachers
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Real processes: a training that is killed and goes on, and one that two processes share."""
+"""Real processes: a training that is killed and resumes, and one that two processes share."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from common.artifacts import ALPHAS_FILE
 from models.evaluation.scoring import score_teachers
-from models.training.checkpoints import STATE
+from models.training.checkpoints import CHECKPOINT
 from models.training.jobs import Job, train
 from models.training.loop import TrainingError
-from models.training.recipes import train_teachers
 from models.training.settings import Recipe
+from models.training.teachers import train_teachers
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -53,13 +53,17 @@ def start(work: Job, file: Path) -> subprocess.Popen:
 
 
 def steps_done(checkpoints: Path) -> tuple[int, int]:
-    """(epoch, batch) of the newest kept state."""
-    found = list(checkpoints.rglob(STATE))
-    if not found:
-        return 0, 0
-    with safe_open(max(found, key=lambda path: path.stat().st_mtime), framework="pt") as file:
-        progress = json.loads(file.metadata()["facts"])["progress"]
-    return progress["epoch"], progress["batch"]
+    """(epoch, batch) of the newest checkpoint, while a training may replace it at any moment."""
+    while True:
+        try:
+            found = list(checkpoints.rglob(CHECKPOINT))
+            if not found:
+                return 0, 0
+            with safe_open(max(found, key=lambda path: path.stat().st_mtime), framework="pt") as file:
+                progress = json.loads(file.metadata()["facts"])["progress"]
+        except (FileNotFoundError, SafetensorError, RuntimeError):
+            continue  # replaced between listing and opening, or between the two times that safetensors opens it
+        return progress["epoch"], progress["batch"]
 
 
 @pytest.mark.parametrize("kind", ["baseline", "teachers"])
@@ -70,7 +74,7 @@ def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
     whole = start(job(artifacts, settings, tmp_path / "whole", kind, **rest), tmp_path / "whole.json")
     assert whole.wait() == 0
     broken = job(artifacts, settings, tmp_path / "broken", kind, checkpoints=checkpoints, **rest)
-    for least in ((1, 3), (2, 4)):  # twice, so that a state made after going on is gone on from, too
+    for least in ((1, 3), (2, 4)):  # twice, so that a checkpoint made after resuming is resumed from, too
         process = start(broken, tmp_path / "broken.json")
         while steps_done(checkpoints) < least:
             assert process.poll() is None
@@ -81,7 +85,7 @@ def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
     again = start(broken, tmp_path / "broken.json")
     told, _ = again.communicate()
     assert again.returncode == 0
-    assert "goes on from the state kept at epoch" in told
+    assert "resumes from the checkpoint at epoch" in told
     folders = [Path(), *(Path(f"fold-{fold}") for fold in range(2))] if kind == "teachers" else [Path()]
     for folder in folders[-2:]:
         first, second = (load_file(tmp_path / name / folder / "model.safetensors") for name in ("whole", "broken"))
@@ -91,7 +95,7 @@ def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
     assert not list(checkpoints.rglob("*.safetensors"))
 
 
-def test_another_seed_or_setting_does_not_go_on_from_it(artifacts, recipe, tmp_path):
+def test_another_seed_or_setting_does_not_resume_from_it(artifacts, recipe, tmp_path):
     one = job(artifacts, recipe, tmp_path)
     assert one.fingerprint() == job(artifacts, recipe, tmp_path / "elsewhere").fingerprint()
     assert one.fingerprint() != one.model_copy(update={"seed": 1}).fingerprint()

@@ -1,4 +1,4 @@
-"""The loop and the recipes on real clips of the small corpus."""
+"""The loop and the trainings that stand on it, on real clips of the small corpus."""
 
 import dataclasses
 
@@ -8,10 +8,14 @@ import torch
 
 from models.data.clip_stream import ClipStream, write_sources
 from models.data.loading import Loader
+from models.data.run_data import open_run
 from models.distillation.losses import label_loss, supervised_loss
-from models.training.loop import TrainingError, fit, inverse_frequency, parameter_groups, predict_logits
+from models.training.loop import TrainingError, fit
 from models.training.memory import checkpoint_activations
-from models.training.recipes import new_student, open_run, train_baseline
+from models.training.new_networks import new_classifier
+from models.training.objective import inverse_frequency, parameter_groups
+from models.training.prediction import predict_logits
+from models.training.students import train_baseline
 
 
 def test_training_twice_gives_the_same_weights(run_data, recipe):
@@ -28,7 +32,7 @@ def test_a_small_network_learns_32_clips_by_heart(run_data, recipe):
     network = recipe.network.model_copy(update={"dropout": 0.0})
     settings = recipe.model_copy(update={"network": network})
     training = settings.training.model_copy(update={"epochs": 60, "learning_rate": 3e-3, "batch_size": 16})
-    model = new_student(run_data, settings, 0)
+    model = new_classifier(run_data, settings, 0)
     fit(model, few, lambda logits, batch: supervised_loss(logits, batch["labels"]), training, 0, lambda _: None)
     assert (predict_logits(model, few, 16).argmax(1) == few.labels.numpy()).all()
 
@@ -40,13 +44,13 @@ def test_a_loss_that_is_not_finite_names_the_videos(run_data, recipe):
         return {"loss": logits.sum() * torch.nan}
 
     with pytest.raises(TrainingError, match=few.video_ids[0]):
-        fit(new_student(run_data, recipe, 0), few, broken, recipe.training, 0)
+        fit(new_classifier(run_data, recipe, 0), few, broken, recipe.training, 0)
 
 
 def test_no_rows_is_an_error(run_data, recipe):
     none = run_data.videos.select(np.array([], int))
     with pytest.raises(TrainingError, match="no videos"):
-        fit(new_student(run_data, recipe, 0), none, supervised_loss, recipe.training, 0)
+        fit(new_classifier(run_data, recipe, 0), none, supervised_loss, recipe.training, 0)
 
 
 def test_class_weights_are_inverse_frequencies():
@@ -83,7 +87,7 @@ def trained(run_data, recipe, **changes):
     training = recipe.training.model_copy(update={"epochs": 2, "batch_size": 16, **changes})
     settings = recipe.model_copy(update={"network": network, "training": training})
     few = run_data.rows("train").select(np.arange(40))
-    model = new_student(run_data, settings, 0)
+    model = new_classifier(run_data, settings, 0)
     history = fit(model, few, supervised, training, 0, lambda _: None)
     return model, history
 
@@ -108,7 +112,7 @@ def test_gradient_checkpointing_gives_the_same_gradients_for_less_memory(run_dat
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "frames")}
     gradients, kept = [], []
     for checkpointed in (False, True):
-        model = new_student(run_data, recipe, 0).train()
+        model = new_classifier(run_data, recipe, 0).train()
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
@@ -139,7 +143,7 @@ def test_half_precision_trains_to_about_the_same_loss(run_data, recipe):
 def test_training_stops_early_and_puts_the_best_weights_back(run_data, recipe):
     training = recipe.training.model_copy(update={"epochs": 40, "patience": 2, "learning_rate": 3e-3, "batch_size": 16})
     train, threshold = run_data.rows("train").select(np.arange(40)), run_data.rows("tuning")
-    model = new_student(run_data, recipe, 0)
+    model = new_classifier(run_data, recipe, 0)
     history = fit(model, train, supervised, training, 0, lambda _: None, validation=threshold)
     assert 3 <= len(history) < 40
     losses = [row["tuning_loss"] for row in history]
@@ -149,7 +153,7 @@ def test_training_stops_early_and_puts_the_best_weights_back(run_data, recipe):
 
 
 def test_a_batch_that_does_not_fit_is_told_with_the_largest_that_does(run_data, recipe):
-    model = new_student(run_data, recipe, 0)
+    model = new_classifier(run_data, recipe, 0)
     real = model.forward
 
     def small_memory(input_ids, **inputs):
@@ -167,7 +171,7 @@ def test_one_broken_video_is_named_alone(run_data, recipe):
     few = run_data.rows("train").select(np.arange(8))
     dense = torch.zeros(8, 3)
     broken = few.with_extras(dense=dense)
-    model = new_student(run_data, recipe, 0)
+    model = new_classifier(run_data, recipe, 0)
     real = model.forward
 
     def poisoned(input_ids, **inputs):
@@ -181,7 +185,7 @@ def test_one_broken_video_is_named_alone(run_data, recipe):
 
 
 def test_what_pre_training_did_not_bring_learns_faster(run_data, recipe):
-    model = new_student(run_data, recipe, 0)
+    model = new_classifier(run_data, recipe, 0)
     settings = recipe.training
     assert {group["lr"] for group in parameter_groups(model, settings)} == {settings.learning_rate}
     model.started_parts = frozenset(name for name, _ in model.named_parameters() if not name.startswith("head."))
@@ -208,7 +212,7 @@ def test_clips_that_are_not_stored_are_decoded_ahead_to_the_same_curve(
     for data, own in ((run_data, recipe), (streamed, settings)):
         rows = data.rows("train").select(np.arange(24))
         stored = own.model_copy(update={"training": training.model_copy(update={"workers": own.training.workers})})
-        curves.append(fit(new_student(data, stored, 0), rows, supervised, stored.training, 0, print))
+        curves.append(fit(new_classifier(data, stored, 0), rows, supervised, stored.training, 0, print))
     assert curves[0] == curves[1]
     assert "waited for data" in capfd.readouterr().out
     (tmp_path / "cut.mp4").write_bytes(b"no video")

@@ -1,0 +1,114 @@
+"""Networks that read raw input alone: the baseline, the distilled student, and pre-training."""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, LEARNING, TRAIN, TUNING
+from models.data.run_data import RunData
+from models.distillation.soft_targets import SoftTargets
+from models.networks.xvlm import XVLMConfig, XVLMForClassification
+from models.starts.pretraining import XVLMForPretraining
+from models.starts.weights import open_start, start_from
+from models.training.checkpoints import CheckpointFolder, History
+from models.training.devices import log, rank, seed_everything
+from models.training.loop import fit
+from models.training.new_networks import new_classifier, save_network, warn_of_size
+from models.training.objective import class_weights, for_epochs, label_objective
+from models.training.settings import Recipe
+
+
+def train_baseline(
+    data: RunData, settings: Recipe, seed: int, checkpoints: CheckpointFolder | None = None
+) -> tuple[XVLMForClassification, History]:
+    """X-VLM on labels alone."""
+    model = new_classifier(data, settings, seed)
+    train = data.rows(TRAIN)
+    loss = label_objective(train, settings)
+    history = fit(model, train, loss, settings.training, seed, validation=data.rows(TUNING), checkpoints=checkpoints)
+    return model, history
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far a student trusted the teacher on each video that it learned from.
+
+    ``alphas`` (N,) and ``losses`` (N,), the teacher's in nats, NaN without a label; ``constants`` are those of the
+    method, with alpha's mean on labelled rows.
+    """
+
+    video_ids: list[str]
+    alphas: np.ndarray
+    losses: np.ndarray
+    constants: dict[str, float]
+
+    def write(self, folder: Path) -> None:
+        """Beside the student's weights: alphas.parquet (a loss that is not known is null) and distillation.json."""
+        loss = pa.array(self.losses, mask=np.isnan(self.losses))
+        table = pa.table({"video_id": self.video_ids, "alpha": self.alphas, "teacher_loss": loss})
+        pq.write_table(table, folder / ALPHAS_FILE)
+        (folder / CONSTANTS_FILE).write_text(json.dumps(self.constants, indent=1))
+
+
+def distill_student(
+    data: RunData, soft_targets: SoftTargets, settings: Recipe, seed: int, checkpoints: CheckpointFolder | None = None
+) -> tuple[XVLMForClassification, History, Trust]:
+    """X-VLM on labels and stored soft targets: no teacher is run, no dense feature is read.
+
+    Returns:
+        the student, its history, and how far it trusted the teacher.
+    """
+    distillation = settings.distillation
+    method = distillation.method
+    unlabelled = distillation.unlabelled and method.teacher is not None
+    videos = data.rows(*LEARNING) if unlabelled else data.rows(TRAIN)
+    soft_targets = distillation.learned(soft_targets)
+    alphas, constants = method.alphas(soft_targets)
+    constants = {**constants, "mean_alpha": float(alphas[soft_targets.labelled].mean())}
+    by_id = dict(zip(soft_targets.video_ids, alphas, strict=True))
+    learned = soft_targets.select(videos.video_ids)
+    trust = Trust(
+        learned.video_ids, np.array([by_id[video_id] for video_id in learned.video_ids]), learned.loss, constants
+    )
+    videos = videos.with_extras(
+        teacher_logits=torch.from_numpy(learned.logits), alpha=torch.from_numpy(trust.alphas.astype(np.float32))
+    )
+    model = new_classifier(data, settings, seed)
+    dressed = method.network(model, model.config.text["hidden_size"], len(settings.classes))
+    loss = partial(method.loss, class_weights=class_weights(videos, settings))
+    training = for_epochs(settings.training, distillation.student_epochs)
+    history = fit(dressed, videos, loss, training, seed, validation=data.rows(TUNING), checkpoints=checkpoints)
+    return model, history, trust
+
+
+def train_student(
+    data: RunData, soft_targets: SoftTargets, settings: Recipe, seed: int, folder: Path, checkpoints: CheckpointFolder
+) -> None:
+    """Distil the student into ``folder``, with its alphas and the constants behind them."""
+    model, history, trust = distill_student(data, soft_targets, settings, seed, checkpoints)
+    save_network(model, data.tokenizer, history, folder)
+    if rank() == 0:
+        trust.write(folder)
+
+
+def pretrain(
+    data: RunData, settings: Recipe, seed: int, checkpoints: CheckpointFolder | None = None
+) -> tuple[XVLMForPretraining, History]:
+    """X-VLM on all rows of LEARNING without their labels, from the settings' own start if they name one."""
+    seed_everything(seed)
+    start, state = (None, {}) if settings.network.start is None else open_start(Path(settings.network.start))
+    config = XVLMConfig.from_settings(settings, data.tokenizer, start)
+    model = XVLMForPretraining.for_tokenizer(config, data.tokenizer)
+    if start is None:
+        warn_of_size(model, settings)
+    else:
+        log(f"starts from {settings.network.start}: {start_from(model, state).describe()}")
+    return model, fit(
+        model, data.rows(*LEARNING), lambda losses, _: losses, settings.training, seed, checkpoints=checkpoints
+    )

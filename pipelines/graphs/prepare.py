@@ -47,6 +47,7 @@ def prepare(
     window = select_window(
         corpus=corpus,
         task=task.task,
+        labels=task.labels,
         classes=classes,
         window_end=window_end,
         months=months,
@@ -93,7 +94,9 @@ def _checked_features(
     task: Task, where: dict[str, Any], catalogue: Any, previous: Any
 ) -> tuple[dsl.PipelineTask, dsl.PipelineTask]:
     """The steps that retrieve features and check them against those of the previous window's videos."""
-    features = retrieve_features(task=task.task, catalogue=catalogue, previous=previous, **where)
+    features = retrieve_features(
+        task=task.task, features=list(task.features), catalogue=catalogue, previous=previous, **where
+    )
     checked = validate_features(
         privileged=features.outputs["privileged"],
         previous_privileged=features.outputs["previous_privileged"],

@@ -77,7 +77,9 @@ def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
     newest = newest_publication(corpus).as_py().astimezone(UTC)
     end = datetime(newest.year, newest.month, newest.day, tzinfo=UTC) + timedelta(days=1)
     folds = task.distillation.folds
-    rows = select_window(corpus, task.task, task.classes, window_start(end, data.months), end, task.window, folds, seed)
+    rows = select_window(
+        corpus, task.labels, task.classes, window_start(end, data.months), end, task.window, folds, seed
+    )
     if "frames" in task.modalities:
         rows = rows[rows.video_id.isin(sound_videos(rows, corpus))].reset_index(drop=True)
     return task, thin_labels(rows, data.labels, folds, seed)
@@ -141,7 +143,7 @@ def run_part(part: Part) -> None:
     catalogue, scored = (folder / f"{name}.parquet" for name in ("catalogue", "judged"))
     features = folder / "privileged"
     rows.to_parquet(catalogue, index=False)
-    retrieve_features(part.corpus, task.task, catalogue, features, str(folder / "feast" / "registry.db"))
+    retrieve_features(part.corpus, task.task, task.features, catalogue, features, str(folder / "feast" / "registry.db"))
     run = open_run(catalogue, clips_of(part.corpus), task.recipe)
     own = part.of.settings(task.recipe)
     teachers = [teacher for teacher, _ in train_teachers(run, features, own, part.seed).values()]

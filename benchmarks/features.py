@@ -102,7 +102,7 @@ def through_feast(folder: Path, views: dict[str, list[str]], out: Path, kind: st
     def retrieve() -> None:
         job = store.get_historical_features(entities, service, filter_by_created_timestamp=True)
         if "asof" in kind:
-            job.write(out, tell=lambda line: print(line, file=sys.stderr, flush=True))
+            job.write(out, report=lambda line: print(line, file=sys.stderr, flush=True))
         else:
             pq.write_table(job.to_arrow(), out)
 

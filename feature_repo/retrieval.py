@@ -21,45 +21,42 @@ from common.artifacts import FEATURES_FILE
 from common.files import locked, remove
 from common.sql import literal
 from feature_repo.asof.job import AsofRetrievalJob
-from feature_repo.entities import video
 from feature_repo.provider import refuse_online
-from feature_repo.services import TASK_VIEWS, feature_services
-from feature_repo.tables import FeatureError, require_rows, require_table
-from feature_repo.views import feature_views
+from feature_repo.services import chosen_views, feature_service
+from feature_repo.tables import FeatureError, declared_tables, require_rows, require_table
+from feature_repo.views import feature_views, video
 
 REPOSITORY = Path(__file__).resolve().parent
 # The engines that can do the join, by the file that selects each.
 PROFILES = {"local": "feature_store.yaml", "spark": "feature_store.spark.yaml"}
-Tell = Callable[[str], None]
+DIGITS = 16  # of a digest in hexadecimal, 64 bits: no two retrievals of a workspace share them by chance
+Report = Callable[[str], None]
 
 
 def open_store(
-    corpus: Path, task: str, registry: str, profile: str = "local", **offline_store: Any
+    corpus: Path, service: str, features: Sequence[str], registry: str, profile: str = "local", **offline_store: Any
 ) -> tuple[FeatureStore, FeatureService]:
-    """The Feast store of this repository over a corpus, with the task's views and service applied.
+    """The Feast store of this repository over a corpus, with the views of a task and a service over them applied.
 
-    Each corpus is a Feast project of its own, so that several share one registry. ``registry`` is a file, or the
-    URL of a database; ``offline_store`` overrides settings of the profile's store.
+    Each corpus is a Feast project of its own, so that several share one registry. ``service`` is the task's name,
+    ``features`` the names of its views. ``registry`` is a file, or the URL of a database; ``offline_store`` overrides
+    settings of the profile's store.
 
     Raises:
-        FeatureError: the task has no service, the corpus lacks a table of it, or a table is not as its view says.
+        FeatureError: the task names no features or one that the corpus does not declare, two of its views have a
+            feature of one name, or a table is not as declared.
     """
-    if task not in TASK_VIEWS:
-        raise FeatureError(
-            f"the task {task} has no feature service: add a line to feature_repo/services.py "
-            "that names the views its teacher may see"
-        )
     if profile not in PROFILES:
         raise FeatureError(f"there is no profile {profile} of the feature store: there are {', '.join(PROFILES)}")
-    corpus = corpus.resolve()  # a relative path would be looked for in the repository
-    views = feature_views(str(corpus), profile)
-    refuse_online(views.values())
-    for name in TASK_VIEWS[task]:
-        require_table(corpus, views[name])
-    applied = [*(views[name] for name in TASK_VIEWS[task]), feature_services(views)[task]]
-    store = _applied(corpus, applied, registry, profile, **offline_store)
+    corpus = corpus.resolve()
+    views = chosen_views(corpus, service, features, feature_views(corpus, profile))
+    refuse_online(views)
+    for name, table in declared_tables(corpus).items():
+        if name in features:
+            require_table(corpus, name, table)
+    store = _applied(corpus, [*views, feature_service(service, views)], registry, profile, **offline_store)
     # As this store knows it: another process may be writing the registry's file right now.
-    return store, store.get_feature_service(task, allow_cache=True)
+    return store, store.get_feature_service(service, allow_cache=True)
 
 
 def append_rows(corpus: Path, name: str, rows: pd.DataFrame, registry: str) -> None:
@@ -68,16 +65,21 @@ def append_rows(corpus: Path, name: str, rows: pd.DataFrame, registry: str) -> N
     The rows count for labels made after their ``created_timestamp``, so that must be when they were really written.
 
     Raises:
-        FeatureError: no such view or table, or rows that are not as the view says.
+        FeatureError: no such view or table, or rows that are not as declared.
     """
     corpus = corpus.resolve()
-    views = feature_views(str(corpus))
+    views, declared = feature_views(corpus), declared_tables(corpus)
     if name not in views:
-        raise FeatureError(f"there is no feature view {name}: there are {', '.join(views)}")
-    require_table(corpus, views[name])
+        raise FeatureError(
+            f"there is no feature view {name}: the corpus {corpus.name} has {', '.join(views) or 'none'}"
+        )
     try:
-        require_rows(rows, views[name])
+        if name in declared:
+            require_table(corpus, name, declared[name])
+            require_rows(rows, declared[name])
         _applied(corpus, [views[name]], registry).write_to_offline_store(name, rows)
+    except FeatureError:
+        raise
     except (ValueError, pa.ArrowInvalid) as error:
         raise FeatureError(f"the rows are not appended to {name}: {error}") from error
 
@@ -99,7 +101,9 @@ def _applied(
 def project_of(corpus: Path) -> str:
     """A corpus's Feast project: its name for people, and a digest of its path, as corpora of one name differ."""
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in corpus.name)
-    return f"corpus_{name}_{hashlib.sha256(str(corpus).encode()).hexdigest()[:8]}"
+    return (
+        f"corpus_{name}_{hashlib.sha256(str(corpus).encode()).hexdigest()[:8]}"  # a few corpora of one name a registry
+    )
 
 
 @contextmanager
@@ -115,12 +119,13 @@ def _applying(registry: str) -> Iterator[None]:
 
 def retrieve_features(
     corpus: Path,
-    task: str,
+    service: str,
+    features: Sequence[str],
     catalogue: Path,
     folder: Path,
     registry: str,
     profile: str = "local",
-    tell: Tell = lambda _: None,
+    report: Report = lambda _: None,
     **offline_store: Any,
 ) -> int:
     """Privileged features of the catalogue's videos, a row each, as Parquet files in ``folder``.
@@ -130,23 +135,26 @@ def retrieve_features(
     says each feature's view and range. What an interrupted call left in ``folder`` is gone on with.
 
     Args:
+        service: the task's name.
+        features: the names of its views.
         catalogue: a Parquet file with video_id and as_of.
+        report: is given a line for each part that is done.
 
     Returns:
         the number of features.
     """
-    store, service = open_store(corpus, task, registry, profile, **offline_store)
+    store, opened = open_store(corpus, service, features, registry, profile, **offline_store)
     table = f"read_parquet({literal(glob.escape(str(catalogue)))})" if profile == "local" else f"parquet.`{catalogue}`"
     # Feast's cut-offs are inclusive; what was written with the label was not known before it.
     entities = f"SELECT video_id, as_of - INTERVAL 1 MICROSECOND AS event_timestamp FROM {table}"
     try:
-        job = store.get_historical_features(entities, service, filter_by_created_timestamp=True)
-        _write(job, folder, tell)
+        job = store.get_historical_features(entities, opened, filter_by_created_timestamp=True)
+        _write(job, folder, report)
     except (FeastObjectNotFoundException, pa.ArrowInvalid, duckdb.Error) as error:
-        raise FeatureError(f"the features of {task} cannot be retrieved from {corpus}: {error}") from error
+        raise FeatureError(f"the features of {service} cannot be retrieved from {corpus}: {error}") from error
     described = {
         feature.name: {"view": projection.name, **feature.tags}
-        for projection in service.feature_view_projections
+        for projection in opened.feature_view_projections
         for feature in projection.features
     }
     (folder / FEATURES_FILE).write_text(json.dumps({"features": described}, indent=1))
@@ -154,11 +162,13 @@ def retrieve_features(
 
 
 @contextmanager
-def kept_folder(checkpoints: Path | None, corpus: Path, task: str, catalogue: Path, target: Path) -> Iterator[Path]:
+def kept_folder(
+    checkpoints: Path | None, corpus: Path, service: str, features: Sequence[str], catalogue: Path, target: Path
+) -> Iterator[Path]:
     """A folder to retrieve into, which becomes ``target`` when all went well, and stays for the next try if not.
 
-    It lies in ``checkpoints``, under a name that follows from corpus, task and catalogue; without ``checkpoints`` it
-    is ``target`` itself.
+    It lies in ``checkpoints``, under a name that follows from corpus, service, features and catalogue; without
+    ``checkpoints`` it is ``target`` itself.
 
     Raises:
         FeatureError: another run retrieves the same features at this moment.
@@ -166,19 +176,20 @@ def kept_folder(checkpoints: Path | None, corpus: Path, task: str, catalogue: Pa
     if checkpoints is None:
         yield target
         return
-    digest = hashlib.sha256(f"{corpus.resolve()} {task} ".encode() + catalogue.read_bytes()).hexdigest()[:16]
-    kept = checkpoints / f"features-{task}-{digest}"
+    asked = f"{corpus.resolve()} {service} {' '.join(features)} ".encode()
+    digest = hashlib.sha256(asked + catalogue.read_bytes()).hexdigest()[:DIGITS]
+    kept = checkpoints / f"features-{service}-{digest}"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    busy = f"another run retrieves the features of {task} for the same videos now: wait for it"
+    busy = f"another run retrieves the features of {service} for the same videos now: wait for it"
     with locked(kept.with_suffix(".lock"), busy):
         yield kept
         remove(target)  # what an earlier try of the same step moved there
         shutil.move(kept, target)
 
 
-def _write(job: RetrievalJob, folder: Path, tell: Tell) -> None:
+def _write(job: RetrievalJob, folder: Path, report: Report) -> None:
     if isinstance(job, AsofRetrievalJob):
-        job.write(folder, allow_overwrite=True, tell=tell)
+        job.write(folder, allow_overwrite=True, report=report)
         return
     from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SavedDatasetSparkStorage
 

@@ -1,55 +1,74 @@
-"""The dense tables of a corpus as a feature view needs them: which files, which columns, of which types."""
+"""The dense tables of a corpus: what it declares of them, and whether their files and new rows are as it declares."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from feast import FeatureView, Field
-from feast.types import Array
+from pydantic import TypeAdapter, ValidationError
 
+from common.dense_table import CORPUS_FILE, DenseTable, Feature, TableName
 from common.errors import UserError
 
 KEY = "video_id"
-GREATEST = float(np.finfo("float32").max)
+GREATEST = float(np.finfo("float32").max)  # features are kept as float32
+DECLARED = TypeAdapter(dict[TableName, DenseTable])
 TIMES = ("event_timestamp", "created_timestamp")
 
 
 class FeatureError(UserError, ValueError):
     """Features that cannot be retrieved. The message names the task, view or table and the way out.
 
-    A ValueError too, which is what Feast's interface raises."""
-
-
-def require_table(corpus: Path, view: FeatureView) -> None:
-    """Raise FeatureError unless the view's dense table is there and every file of it is as the view says.
-
-    Feast would read a time without zone as UTC, and tell of a missing column only in DuckDB's words.
+    A ValueError too, which is what Feast's interface raises.
     """
-    folder = corpus / "dense" / view.name
+
+
+def declared_tables(corpus: Path) -> dict[str, DenseTable]:
+    """What corpus.json declares. Raises FeatureError if there is no corpus, or none that declares its dense tables."""
+    path = corpus / CORPUS_FILE
+    if not path.is_file():
+        raise FeatureError(
+            f"there is no corpus at {corpus}: make one with 'cpfd corpus simulate' or 'cpfd corpus import'"
+        )
+    try:
+        return DECLARED.validate_python(json.loads(path.read_text())["dense"])
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        raise FeatureError(
+            f"{path} does not declare the corpus's dense tables: make the corpus again, with --replace"
+        ) from error
+
+
+def require_table(corpus: Path, name: str, declared: DenseTable) -> None:
+    """Raise FeatureError unless the dense table is there and every file of it is as declared.
+
+    Feast would read a time without zone as UTC, and name a missing column only in DuckDB's words.
+    """
+    folder = corpus / "dense" / name
     files = sorted(folder.glob("*.parquet"))
     if not files:
-        raise FeatureError(f"the corpus {corpus.name} has no dense table {view.name}: no Parquet file in {folder}")
+        raise FeatureError(f"the corpus {corpus.name} has no dense table {name}: no Parquet file in {folder}")
     for file in files:
-        _require_file(file, f"dense table {folder.name}, {file.name}", view.schema)
+        _require_file(file, f"dense table {name}, {file.name}", declared.features)
 
 
-def require_rows(rows: pd.DataFrame, view: FeatureView) -> None:
-    """Raise FeatureError unless rows in memory are as the view says, each with its video and its times."""
-    _require_schema(pa.Schema.from_pandas(rows, preserve_index=False), "the rows", view.schema)
+def require_rows(rows: pd.DataFrame, declared: DenseTable) -> None:
+    """Raise FeatureError unless rows in memory are as declared, each with its video and its times."""
+    _require_schema(pa.Schema.from_pandas(rows, preserve_index=False), "the rows", declared.features)
     for column in (KEY, *TIMES):
         if rows[column].isna().any():
             raise FeatureError(f"{int(rows[column].isna().sum())} of {len(rows)} rows have no {column}")
-    for field in view.schema:
-        if isinstance(field.dtype, Array):
+    for name, feature in declared.features.items():
+        if feature.type == "vector":
             continue
-        values = rows[field.name].to_numpy("float64", na_value=np.nan)
+        values = rows[name].to_numpy("float64", na_value=np.nan)
         if (beyond := np.isfinite(values) & (np.abs(values) > GREATEST)).any():
-            raise FeatureError(f"{field.name} is {values[beyond][0]:g}, more than float32 can hold ({GREATEST:g})")
+            raise FeatureError(f"{name} is {values[beyond][0]:g}, more than float32 can hold ({GREATEST:g})")
 
 
-def _require_file(file: Path, name: str, features: list[Field]) -> None:
+def _require_file(file: Path, name: str, features: Mapping[str, Feature]) -> None:
     try:
         schema = pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
@@ -57,8 +76,8 @@ def _require_file(file: Path, name: str, features: list[Field]) -> None:
     _require_schema(schema, name, features)
 
 
-def _require_schema(schema: pa.Schema, name: str, features: list[Field]) -> None:
-    for column in (KEY, *TIMES, *(field.name for field in features)):
+def _require_schema(schema: pa.Schema, name: str, features: Mapping[str, Feature]) -> None:
+    for column in (KEY, *TIMES, *features):
         if column not in schema.names:
             raise FeatureError(f"{name}: no column {column}, it has {', '.join(schema.names)}")
         if len(alike := [each for each in schema.names if each.casefold() == column.casefold()]) > 1:
@@ -71,11 +90,12 @@ def _require_schema(schema: pa.Schema, name: str, features: list[Field]) -> None
             raise FeatureError(f"{name}: {column} has no time zone")
     if not _is_text(schema.field(KEY).type):
         raise FeatureError(f"{name}: {KEY} is {schema.field(KEY).type}, not a string")
-    for field in features:
-        found = schema.field(field.name).type
-        if not (_is_vector(found) if isinstance(field.dtype, Array) else _is_number(found)):
-            asked = "a list of numbers" if isinstance(field.dtype, Array) else "a number"
-            raise FeatureError(f"{name}: {field.name} is {found}, not {asked} as its view says")
+    for feature, declared in features.items():
+        found = schema.field(feature).type
+        vector = declared.type == "vector"
+        if not (_is_vector(found) if vector else _is_number(found)):
+            asked = "a list of numbers" if vector else "a number"
+            raise FeatureError(f"{name}: {feature} is {found}, not {asked} as the corpus declares")
 
 
 def _is_text(dtype: pa.DataType) -> bool:

@@ -1,22 +1,23 @@
 """When values were observed and written, against when labels were made: the guard on what leaks without being seen.
 
-The joins keep late values out. What is told here is how late a view's values come, how many of them were written
+The joins keep late values out. What is counted here is how late a view's values come, how many of them were written
 only after the label (corrections, or consequences of the label written into old rows), and how fresh the table is.
 """
 
 import glob
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from common.sql import every_parquet, literal
-from feature_repo.services import TASK_VIEWS
+from common.sql import literal
+from feature_repo.views import feature_views, moments_of
 
 MOST_VIDEOS = 200_000  # a share is then known to a thousandth
-SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-HOUR = 3_600_000_000
+SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)  # what a box plot shows, with the extremes
+HOUR = 3_600_000_000  # microseconds
 
 STATEMENT = """
 WITH labelled AS MATERIALIZED (
@@ -29,7 +30,7 @@ videos AS (
             FILTER (event_timestamp < as_of AND created_timestamp < as_of) AS newest,
         bool_or(event_timestamp < as_of AND created_timestamp >= as_of) AS written_late,
         count(*) - count(DISTINCT (event_timestamp, created_timestamp)) AS repeated
-    FROM read_parquet({files}, union_by_name = true) JOIN labelled USING (video_id) GROUP BY video_id
+    FROM ({moments}) JOIN labelled USING (video_id) GROUP BY video_id
 ),
 lags AS (
     SELECT *, (epoch_us(as_of) - epoch_us(newest[1])) / {hour} AS event_lag,
@@ -44,8 +45,12 @@ FROM lags
 """
 
 
-def view_times(corpus: Path, task: str, catalogue: Path, window_end: datetime) -> dict[str, dict[str, Any]]:
-    """For each view of the task, over the labelled videos of the catalogue (a fixed draw of ``MOST_VIDEOS``, if more).
+def view_times(
+    corpus: Path, features: Sequence[str], catalogue: Path, window_end: datetime
+) -> dict[str, dict[str, Any]]:
+    """For each of the views that a task names, over the labelled videos of the catalogue.
+
+    More than ``MOST_VIDEOS`` of them are drawn from, always alike.
 
     Returns:
         videos, with_value (how many have a value known before the label), written_late_share (videos with a value
@@ -54,26 +59,26 @@ def view_times(corpus: Path, task: str, catalogue: Path, window_end: datetime) -
         event and the created time of the value that counts), stale_hours (window's end less the newest writing
         before it; null if there is none).
     """
-    found = {}
+    found, views = {}, feature_views(corpus)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     listed = glob.escape(str(catalogue))
     (rows,) = connection.execute(
         "SELECT count(*) FROM read_parquet(?) WHERE label IS NOT NULL", [listed]
     ).fetchone() or (0,)
-    for view in TASK_VIEWS[task]:
-        files = literal(every_parquet(corpus / "dense" / view))
+    for name in features:
+        moments = moments_of(views[name])
         statement = STATEMENT.format(
-            catalogue=literal(listed), files=files, every=-(-rows // MOST_VIDEOS) or 1, hour=HOUR,
+            catalogue=literal(listed), moments=moments, every=-(-rows // MOST_VIDEOS) or 1, hour=HOUR,
             shares=list(SHARES),
         )  # fmt: skip
         cursor = connection.execute(statement)
-        names = [column[0] for column in cursor.description or []]
-        found[view] = dict(zip(names, cursor.fetchone() or (), strict=True))
+        columns = [column[0] for column in cursor.description or []]
+        found[name] = dict(zip(columns, cursor.fetchone() or (), strict=True))
         newest = connection.execute(
-            "SELECT (epoch_us(?::TIMESTAMPTZ) - max(epoch_us(created_timestamp))) / 3600000000 "
-            f"FROM read_parquet({files}, union_by_name = true) WHERE created_timestamp < ?::TIMESTAMPTZ",
+            f"SELECT (epoch_us(?::TIMESTAMPTZ) - max(epoch_us(created_timestamp))) / {HOUR} "
+            f"FROM ({moments}) WHERE created_timestamp < ?::TIMESTAMPTZ",
             [window_end, window_end],
         ).fetchone()
-        found[view]["stale_hours"] = newest[0] if newest else None
+        found[name]["stale_hours"] = newest[0] if newest else None
     return found

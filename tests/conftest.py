@@ -58,7 +58,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def catalogue(corpus: Path, task: Task) -> pd.DataFrame:
     """The sound rows of the corpus's window."""
-    rows = select_window(corpus, task.task, task.classes, START, END, task.window, task.distillation.folds, 0)
+    rows = select_window(corpus, task.labels, task.classes, START, END, task.window, task.distillation.folds, 0)
     return set_aside_catalogue(media_facts(rows, probe, lambda _: None))[0]
 
 
@@ -69,7 +69,7 @@ def artifacts(catalogue: pd.DataFrame, corpus: Path, task: Task, tmp_path_factor
     catalogue.to_parquet(folder / "catalogue.parquet", index=False)
     write_clips(zip(catalogue.video_id, catalogue.media_uri, strict=True), folder / "clips.arrow", task.clips)
     registry = str(folder / "feast" / "registry.db")
-    retrieve_features(corpus, task.task, folder / "catalogue.parquet", folder / "privileged", registry)
+    retrieve_features(corpus, task.task, task.features, folder / "catalogue.parquet", folder / "privileged", registry)
     return folder
 
 

@@ -23,7 +23,7 @@ from common.files import locked, remove, whole
 from common.sql import literal, quote
 from feature_repo.asof.entity_rows import EntityRows
 from feature_repo.asof.join import ViewQuery, join_statement, key_sets
-from feature_repo.asof.partitions import Partitioning, Relations, Tell, by_hash, by_range, partition
+from feature_repo.asof.partitions import Partitioning, Relations, Report, by_hash, by_range, partition
 from feature_repo.tables import FeatureError
 
 ROW = "__row"
@@ -73,7 +73,7 @@ class AsofRetrievalJob(RetrievalJob):
 
     @contextmanager
     def _ordered(self) -> Iterator[None]:
-        """Number rows in the order given: a scan gives them in any order unless told otherwise."""
+        """Number rows in the order given: a scan gives them in any order unless it is asked for theirs."""
         self.entity.connection.execute("SET preserve_insertion_order = true")
         try:
             yield
@@ -90,8 +90,8 @@ class AsofRetrievalJob(RetrievalJob):
         path = storage.to_data_source().path.removeprefix("file://")
         self.write(Path(path), allow_overwrite)
 
-    def write(self, folder: Path, allow_overwrite: bool = False, tell: Tell = lambda _: None) -> None:
-        """As ``persist``; ``tell`` is given a line for each table split and each partition written.
+    def write(self, folder: Path, allow_overwrite: bool = False, report: Report = lambda _: None) -> None:
+        """As ``persist``; ``report`` is given a line for each table split and each partition written.
 
         ``folder`` then holds part-00000.parquet, ... and ``_retrieval.json``, whose ``complete`` is true once all
         parts are there. A part has its name only when it is whole.
@@ -108,20 +108,20 @@ class AsofRetrievalJob(RetrievalJob):
                     raise SavedDatasetLocationAlreadyExists(location=str(folder))
                 _empty(folder)
             elif found["complete"] and self._missing(folder) == 0:
-                tell(f"all {self.partitions} partitions are there already")
+                report(f"all {self.partitions} partitions are there already")
                 return
             _write_manifest(folder, {**plan, "complete": False})
-            self._write_parts(folder, tell)
+            self._write_parts(folder, report)
             if self._missing(folder) or self._stamped() != self.digest:
                 _empty(folder)
                 raise FeatureError(f"the rows for {folder} changed while they were read: retrieve them again")
             _write_manifest(folder, {**plan, "complete": True})
 
-    def _write_parts(self, folder: Path, tell: Tell) -> None:
+    def _write_parts(self, folder: Path, report: Report) -> None:
         work = folder / ".work"
         work.mkdir(exist_ok=True)
         with self.entity.spilling_to(work / "spill", self.settings) as entity:
-            relations = self._relations(entity, work, tell)
+            relations = self._relations(entity, work, report)
             for part in range(self.partitions):
                 target = folder / f"part-{part:05}.parquet"
                 if _rows(target) is not None:
@@ -131,7 +131,7 @@ class AsofRetrievalJob(RetrievalJob):
                 with whole(target) as partial:
                     copied = f"COPY ({statement}) TO {literal(str(partial))} (FORMAT parquet)"
                     (rows,) = entity.connection.execute(copied).fetchone() or (0,)
-                tell(f"partition {part + 1} of {self.partitions}: {rows:,} rows")
+                report(f"partition {part + 1} of {self.partitions}: {rows:,} rows")
         shutil.rmtree(work, ignore_errors=True)
 
     def _missing(self, folder: Path) -> int:
@@ -161,13 +161,13 @@ class AsofRetrievalJob(RetrievalJob):
         """Where partitions begin if they are read in place; empty if they are split by a hash."""
         return self._partitioning.bounds
 
-    def _relations(self, entity: EntityRows, work: Path, tell: Tell) -> Relations:
+    def _relations(self, entity: EntityRows, work: Path, report: Report) -> Relations:
         """Each partition's entity rows, and rows by view, as SQL."""
         if self.partitions == 1:
             return lambda _: (entity.sql, {view.name: view.rows for view in self.views})
         if self.bounds:
             return by_range(entity, self.views, self._partitioning.keys, self.bounds)
-        return by_hash(entity, self.views, self._partitioning.keys, self.partitions, work, tell)
+        return by_hash(entity, self.views, self._partitioning.keys, self.partitions, work, report)
 
     @cached_property
     def digest(self) -> str:

@@ -14,7 +14,7 @@ from common.sql import every_parquet, literal, quote
 from feature_repo.asof.entity_rows import EntityRows
 from feature_repo.asof.join import ViewQuery
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 Relations = Callable[[int], tuple[str, dict[str, str]]]
 READS = 2.0  # a split reads and writes each row once more: what is read in place may be read as often
 FINER = 5  # partitions read in place are smaller, which is faster and costs nothing; splitting into more does cost
@@ -141,7 +141,7 @@ def by_range(
 
 
 def by_hash(
-    entity: EntityRows, views: Sequence[ViewQuery], keys: Mapping[str, str], count: int, work: Path, tell: Tell
+    entity: EntityRows, views: Sequence[ViewQuery], keys: Mapping[str, str], count: int, work: Path, report: Report
 ) -> Relations:
     """Write entity rows and sources to ``work`` by a hash of the keys that all views share; what is there stays.
 
@@ -158,7 +158,7 @@ def by_hash(
                 f"COPY (SELECT *, hash({hashed}) % {count} AS __part FROM ({sql})) "
                 f"TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4_raw, PARTITION_BY (__part))"
             )
-        tell(f"split {what} into {count} partitions")
+        report(f"split {what} into {count} partitions")
 
     split(work / "entity", entity.sql, keys or dict.fromkeys(entity.schema, "VARCHAR"), "entity rows")
     in_time = f"<= epoch_us(CAST({literal(str(entity.last))} AS TIMESTAMPTZ))" if entity.last else "IS NULL"

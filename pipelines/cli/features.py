@@ -35,7 +35,8 @@ def features(
         out.print("There is no corpus here yet: make one with 'cpfd corpus simulate' or 'cpfd corpus import'")
         return
     for name, folder in there.items():
-        _print_views(name, folder, task)
+        users = {each.task: each.features for each in chosen if each.corpus == name}
+        _print_views(name, folder, users, only_theirs=task is not None)
     for each in chosen:
         worth = newest_worth(where.runs, each.task)
         if worth is not None:
@@ -57,23 +58,23 @@ def append(
     out.print(f"Appended {rows} rows to {view} of the corpus {corpus}; what was there is as it was.")
 
 
-def _print_views(corpus: str, folder: Path, task: str | None) -> None:
+def _print_views(corpus: str, folder: Path, users: dict[str, tuple[str, ...]], only_theirs: bool) -> None:
+    """``users`` are tasks with the views that their task files name."""
     from corpus.contract import newest_publication
     from feature_repo.view_status import view_status
 
     newest = newest_publication(folder).as_py()
     table = Table("view", "owner", "tasks", "rows", "newest writing", "missing", title=f"corpus {corpus}", box=None)
     for status in view_status(folder):
-        if task is not None and task not in status.tasks:
+        tasks = [task for task, features in users.items() if status.name in features]
+        if only_theirs and not tasks:
             continue
         missing = ", ".join(f"{name} {share:.0%}" for name, share in status.missing.items() if share >= 0.005)
         written = "never"
         if status.newest_written is not None:
             hours = (status.newest_written - newest).total_seconds() / 3_600
             written = f"{status.newest_written:%Y-%m-%d %H:%M} ({hours:+.0f} h from the newest video)"
-        table.add_row(
-            status.name, status.owner, ", ".join(status.tasks), f"{status.rows:,}", written, missing or "nothing"
-        )
+        table.add_row(status.name, status.owner, ", ".join(tasks), f"{status.rows:,}", written, missing or "nothing")
     out.print(table)
 
 

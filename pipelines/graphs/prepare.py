@@ -33,6 +33,7 @@ def prepare(task: Task, inputs: Inputs) -> Prepared:
     window = select_window(
         corpus=inputs.corpus,
         task=task.task,
+        labels=task.labels,
         classes=classes,
         window_end=inputs.window_end,
         months=inputs.months,
@@ -78,6 +79,7 @@ def _checked_features(
     features = retrieve_features(
         corpus=inputs.corpus,
         task=task.task,
+        features=list(task.features),
         feature_registry=inputs.feature_registry,
         feature_profile=inputs.feature_profile,
         window_end=inputs.window_end,

@@ -100,7 +100,7 @@ def append_table(corpus: Path, view: str, table: Path, registry: str) -> int:
 
     Raises:
         CorpusError: no such corpus, or a table that cannot be read.
-        FeatureError: no such view, or rows that are not as it says.
+        FeatureError: no such view, or rows that are not as the corpus declares.
     """
     read_manifest(corpus)
     rows = read_source(table, text=(KEY,))

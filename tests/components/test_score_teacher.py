@@ -4,13 +4,12 @@ import json
 from types import SimpleNamespace
 
 from components.score_teacher import score_teacher
-from feature_repo.services import TASK_VIEWS
 from models.data.dense import dense_matrix, feature_views
 from models.training.new_networks import new_teacher
 from models.training.teachers import teacher_names
 
 
-def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_data, recipe, tmp_path):
+def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_data, recipe, task, tmp_path):
     privileged = artifacts / "privileged"
     _, names = dense_matrix(privileged, [])
     for name in teacher_names(recipe.distillation):
@@ -28,5 +27,5 @@ def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_
     assert told["rows"] == (run_data.frame.split == "tuning").sum()
     assert [each["feature"] for each in told["features"]] == list(feature_views(privileged))
     assert {each["view"] for each in told["features"]} == {each["view"] for each in told["views"]}
-    assert {each["view"] for each in told["views"]} == set(TASK_VIEWS["low_quality"])
+    assert {each["view"] for each in told["views"]} == set(task.features)
     assert any(each["log_loss_rise"] != 0 for each in told["features"])

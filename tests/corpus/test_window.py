@@ -119,11 +119,11 @@ def test_a_video_without_media_keeps_none(corpus, task, tmp_path):
     assert rows.media_uri.dropna().str.startswith(str(copy)).all()
 
 
-def test_a_class_without_rows_and_a_task_without_labels_are_named(corpus, task):
+def test_a_class_without_rows_and_labels_that_are_not_there_are_named(corpus, task):
     with pytest.raises(CorpusError, match="no video labelled never_given"):
         select_window(corpus, task.task, (*task.classes, "never_given"), START, END, SETTINGS, 2, 0)
-    with pytest.raises(CorpusError, match="label for the task unknown_task"):
-        select_window(corpus, "unknown_task", task.classes, START, END, SETTINGS, 2, 0)
+    with pytest.raises(CorpusError, match="has no labels unknown: it has harmful_content, low_quality, topic; name"):
+        select_window(corpus, "unknown", task.classes, START, END, SETTINGS, 2, 0)
 
 
 @pytest.mark.parametrize(("table", "column"), [("videos", "published_at"), ("labels", "labeled_at")])

@@ -1,9 +1,6 @@
-"""Retrieval as of the label time through real Feast, against a plain reference; the repository by its own command."""
+"""Retrieval as of the label time through real Feast, against a plain reference."""
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dense_corpora import motion_corpus
 
-import feature_repo
 from common.errors import BusyError
 from corpus.validation.statistics import feature_statistics
 from feature_repo.retrieval import kept_folder, open_store, retrieve_features
-from feature_repo.services import TASK_VIEWS
-from feature_repo.tables import FeatureError, require_table
-from feature_repo.views import feature_views
 
 
 def reference(corpus: Path, view: str, feature: str, catalogue: pd.DataFrame) -> list[object]:
@@ -59,19 +53,10 @@ def test_the_cut_off_on_writing_keeps_late_corrections_out(artifacts, corpus, ca
     assert (found.reindex(leaked.index) != leaked).all()
 
 
-def motion_corpus(folder: Path, frame: pd.DataFrame) -> Path:
-    """A corpus with one dense table, motion, of these rows; its other features are zero."""
-    (folder / "dense" / "motion").mkdir(parents=True)
-    names = [field.name for field in feature_views("x")["motion"].schema]
-    table = pa.Table.from_pandas(frame.assign(**{name: frame.get(name, 0.0) for name in names}), preserve_index=False)
-    fields = [pa.field(f.name, pa.float32() if f.name in names else f.type) for f in table.schema]
-    pq.write_table(table.cast(pa.schema(fields)), folder / "dense" / "motion" / "a.parquet")
-    return folder
-
-
 def motion_values(corpus: Path, rows: pd.DataFrame, tmp_path: Path) -> dict[str, float]:
     rows.to_parquet(tmp_path / "catalogue.parquet", index=False)
-    retrieve_features(corpus, "fight", tmp_path / "catalogue.parquet", tmp_path / "out", str(tmp_path / "r.db"))
+    catalogue, registry = tmp_path / "catalogue.parquet", str(tmp_path / "r.db")
+    retrieve_features(corpus, "fight", ["motion"], catalogue, tmp_path / "out", registry)
     found = pq.read_table(tmp_path / "out")
     return dict(zip(found["video_id"].to_pylist(), found["flow_mean"].to_pylist(), strict=True))
 
@@ -113,52 +98,6 @@ def test_ranges_and_views_travel_with_the_features(artifacts):
     }  # fmt: skip
 
 
-def test_a_task_without_service_and_a_corpus_without_table_are_named(corpus, tmp_path):
-    with pytest.raises(FeatureError, match=r"add a line to feature_repo/services.py"):
-        open_store(corpus, "nobody", str(tmp_path / "r.db"))
-    with pytest.raises(FeatureError, match="has no dense table motion"):
-        open_store(corpus, "fight", str(tmp_path / "r.db"))
-    with pytest.raises(FeatureError, match="no profile hadoop"):
-        open_store(corpus, "topic", str(tmp_path / "r.db"), "hadoop")
-
-
-TIME = pa.array([0], pa.timestamp("us", "UTC"))
-WHOLE = {"video_id": ["a"], "event_timestamp": TIME, "created_timestamp": TIME, "reports": [1.0], "reporters": [1]}
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"reporters": None}, "dense table reports, a.parquet: no column reporters"),
-        ({"created_timestamp": pa.array([0], pa.timestamp("us"))}, "created_timestamp has no time zone"),
-        ({"created_timestamp": ["2026-06-01"]}, "created_timestamp is string, not a timestamp"),
-        ({"reports": ["many"]}, "reports is string, not a number"),
-        ({"reports": [[1.0]]}, "reports is list<element: double>, not a number"),
-        ({"video_id": [7]}, "video_id is int64, not a string"),
-    ],
-)
-def test_a_dense_table_that_breaks_the_contract_is_named(tmp_path, change, sentence):
-    view = feature_views("x")["reports"]
-    file = tmp_path / "dense" / "reports" / "a.parquet"
-    file.parent.mkdir(parents=True)
-    with pytest.raises(FeatureError, match="no dense table reports"):
-        require_table(tmp_path, view)
-    pq.write_table(pa.table(WHOLE), file)
-    require_table(tmp_path, view)
-    pq.write_table(pa.table({name: values for name, values in {**WHOLE, **change}.items() if values is not None}), file)
-    with pytest.raises(FeatureError, match=sentence):
-        require_table(tmp_path, view)
-
-
-def test_a_truncated_file_is_named(tmp_path):
-    file = tmp_path / "dense" / "reports" / "a.parquet"
-    file.parent.mkdir(parents=True)
-    pq.write_table(pa.table(WHOLE), file)
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(FeatureError, match="a.parquet: not a whole Parquet file"):
-        require_table(tmp_path, feature_views("x")["reports"])
-
-
 def test_an_empty_file_and_files_with_more_columns_in_another_order_are_read(tmp_path, catalogue):
     moment = catalogue.as_of.iloc[0]
     early = moment - pd.Timedelta("1h")
@@ -175,16 +114,40 @@ def test_an_empty_file_and_files_with_more_columns_in_another_order_are_read(tmp
 
 def test_no_videos_have_no_features(corpus, catalogue, tmp_path):
     """The previous window of the first one: an artifact without rows, which the checks can read."""
-    catalogue[["video_id", "as_of"]].head(0).to_parquet(tmp_path / "catalogue.parquet", index=False)
-    retrieve_features(corpus, "topic", tmp_path / "catalogue.parquet", tmp_path / "out", str(tmp_path / "r.db"))
+    none = tmp_path / "catalogue.parquet"
+    catalogue[["video_id", "as_of"]].head(0).to_parquet(none, index=False)
+    retrieve_features(corpus, "topic", ["engagement"], none, tmp_path / "out", str(tmp_path / "r.db"))
     assert pq.read_table(tmp_path / "out").num_rows == 0
     statistics = feature_statistics(tmp_path / "out", tmp_path / "catalogue.parquet", tmp_path / "out")
     assert statistics.rows.tolist() == [0] * len(statistics)
     assert statistics.drift_index.isna().all()
 
 
+def test_corpora_of_one_name_do_not_answer_for_each_other(tmp_path, catalogue):
+    moment = catalogue.as_of.iloc[0]
+    early = moment - pd.Timedelta("1h")
+    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": early, "created_timestamp": early})
+    registry, jobs = str(tmp_path / "registry.db"), []
+    for value, folder in enumerate(["one", "other"]):
+        corpus = motion_corpus(tmp_path / folder / "_same", frame.assign(flow_mean=float(value)))
+        jobs.append(open_store(corpus, "fight", ["motion"], registry))
+    rows = pd.DataFrame({"video_id": ["a"], "event_timestamp": [moment]})
+    found = [store.get_historical_features(rows, service).to_df().flow_mean[0] for store, service in jobs]
+    assert found == [0.0, 1.0]
+
+
+def test_a_corpus_may_be_named_from_where_one_stands(tmp_path, catalogue, monkeypatch):
+    moment = catalogue.as_of.iloc[0]
+    early = moment - pd.Timedelta("1h")
+    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": early, "created_timestamp": early, "flow_mean": [1.0]})
+    motion_corpus(tmp_path / "c", frame)
+    monkeypatch.chdir(tmp_path)
+    assert motion_values(Path("c"), pd.DataFrame({"video_id": ["a"], "as_of": [moment]}), tmp_path) == {"a": 1.0}
+
+
 def test_what_a_stopped_run_retrieved_is_kept_and_one_run_at_a_time_retrieves_it(artifacts, corpus, tmp_path):
-    arguments = (tmp_path / "kept", corpus, "low_quality", artifacts / "catalogue.parquet", tmp_path / "out")
+    kept, catalogue, out = tmp_path / "kept", artifacts / "catalogue.parquet", tmp_path / "out"
+    arguments = (kept, corpus, "low_quality", ["reports"], catalogue, out)
 
     def stopped_run() -> None:
         with kept_folder(*arguments) as folder:
@@ -206,71 +169,10 @@ def test_what_a_stopped_run_retrieved_is_kept_and_one_run_at_a_time_retrieves_it
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole"]
 
 
-def test_corpora_of_one_name_do_not_answer_for_each_other(tmp_path, catalogue):
-    moment = catalogue.as_of.iloc[0]
-    early = moment - pd.Timedelta("1h")
-    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": early, "created_timestamp": early})
-    registry, jobs = str(tmp_path / "registry.db"), []
-    for value, folder in enumerate(["one", "other"]):
-        corpus = motion_corpus(tmp_path / folder / "_same", frame.assign(flow_mean=float(value)))
-        jobs.append(open_store(corpus, "fight", registry))
-    rows = pd.DataFrame({"video_id": ["a"], "event_timestamp": [moment]})
-    found = [store.get_historical_features(rows, service).to_df().flow_mean[0] for store, service in jobs]
-    assert found == [0.0, 1.0]
-
-
-def test_a_corpus_may_be_named_from_where_one_stands(tmp_path, catalogue, monkeypatch):
-    moment = catalogue.as_of.iloc[0]
-    early = moment - pd.Timedelta("1h")
-    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": early, "created_timestamp": early, "flow_mean": [1.0]})
-    motion_corpus(tmp_path / "c", frame)
-    monkeypatch.chdir(tmp_path)
-    assert motion_values(Path("c"), pd.DataFrame({"video_id": ["a"], "as_of": [moment]}), tmp_path) == {"a": 1.0}
-
-
-def test_columns_that_differ_in_case_alone_are_refused(tmp_path, catalogue):
-    times = [catalogue.as_of.iloc[0]]
-    frame = pd.DataFrame({"video_id": ["a"], "event_timestamp": times, "created_timestamp": times, "Flow_Mean": [7.0]})
-    corpus = motion_corpus(tmp_path, frame)
-    with pytest.raises(FeatureError, match="Flow_Mean and flow_mean differ in case alone"):
-        require_table(corpus, feature_views(str(corpus))["motion"])
-
-
-APPLY_TWENTY_TIMES = """
-import sys
-from pathlib import Path
-from feature_repo.retrieval import open_store
-for _ in range(20):
-    open_store(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
-"""
-
-
-def test_two_applies_at_once_keep_both(corpus, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(corpus / "dense", other / "dense")
-    registry = str(tmp_path / "registry.db")
-    processes = [
-        subprocess.Popen([sys.executable, "-c", APPLY_TWENTY_TIMES, str(folder), task, registry])
-        for folder, task in ((corpus, "low_quality"), (other, "topic"))
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
-    for folder, task in ((corpus, "low_quality"), (other, "topic")):
-        store, _ = open_store(folder, task, registry)
-        assert task in {service.name for service in store.list_feature_services()}
-
-
-def test_every_task_view_exists_and_every_view_is_privileged_and_offline():
-    views = feature_views("anywhere")
-    assert {name for names in TASK_VIEWS.values() for name in names} == set(views)
-    for view in views.values():
-        assert view.online is False
-        assert view.tags["privileged"] == "true"
-
-
-def test_the_feast_command_applies_and_lists_the_repository(tmp_path):
-    copy = tmp_path / "feature_repo"
-    shutil.copytree(Path(feature_repo.__file__).parent, copy, ignore=shutil.ignore_patterns("data", "__pycache__"))
-    feast = [str(Path(sys.executable).with_name("feast")), "-c", str(copy)]
-    subprocess.run([*feast, "apply"], check=True, capture_output=True, text=True)
-    listed = subprocess.run([*feast, "feature-services", "list"], check=True, capture_output=True, text=True).stdout
-    assert all(task in listed for task in TASK_VIEWS)
+def test_other_features_of_a_task_are_kept_elsewhere(artifacts, corpus, tmp_path):
+    kept, catalogue = tmp_path / "kept", artifacts / "catalogue.parquet"
+    with kept_folder(kept, corpus, "topic", ["reports"], catalogue, tmp_path / "a") as one:
+        one.mkdir()
+        with kept_folder(kept, corpus, "topic", ["engagement"], catalogue, tmp_path / "b") as other:
+            other.mkdir()
+    assert one != other

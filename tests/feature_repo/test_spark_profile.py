@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dense_corpora import motion_corpus
 
 from corpus.validation.statistics import feature_statistics
 from feature_repo import retrieval
@@ -18,6 +19,7 @@ from feature_repo.retrieval import open_store, retrieve_features
 from feature_repo.views import feature_views
 
 pytestmark = pytest.mark.spark
+VIEWS = ["engagement", "reports", "upstream_scores"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,12 +37,12 @@ def registry_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'registry.sqlite'}"
 
 
-@pytest.mark.parametrize("name", ["low_quality", "leak_canary"])
-def test_spark_retrieves_what_the_as_of_store_retrieves(artifacts, corpus, tmp_path, name):
+@pytest.mark.parametrize("features", [VIEWS, ["canary"]], ids=["views", "canary"])
+def test_spark_retrieves_what_the_as_of_store_retrieves(artifacts, corpus, tmp_path, features):
     """Both engines over the simulated corpus: late corrections, back-dated rows, vectors, videos without a value."""
     catalogue = artifacts / "catalogue.parquet"
-    retrieve_features(corpus, name, catalogue, tmp_path / "local", str(tmp_path / "registry.db"))
-    retrieve_features(corpus, name, catalogue, tmp_path / "spark", registry_in(tmp_path), "spark")
+    retrieve_features(corpus, "mine", features, catalogue, tmp_path / "local", str(tmp_path / "registry.db"))
+    retrieve_features(corpus, "mine", features, catalogue, tmp_path / "spark", registry_in(tmp_path), "spark")
     local, spark = (
         pq.read_table(tmp_path / name).to_pandas().sort_values("video_id", ignore_index=True)
         for name in ("local", "spark")
@@ -63,21 +65,18 @@ def test_spark_keeps_both_cut_offs(tmp_path):
     moment, hour = pd.Timestamp("2026-06-02", tz="UTC"), pd.Timedelta("1h")
     event = pd.Series([moment - 3 * hour, moment - 2 * hour, moment + hour, moment - 3 * hour])
     created = pd.Series([moment - 2 * hour, moment, moment + hour, moment - hour])
-    names = [field.name for field in feature_views("x")["motion"].schema]
-    frame = pd.DataFrame({name: np.array([1.0, 2.0, 3.0, 4.0], "float32") for name in names})
-    frame = frame.assign(video_id="a", event_timestamp=event, created_timestamp=created)
-    (tmp_path / "c" / "dense" / "motion").mkdir(parents=True)
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    for position, name in enumerate(table.column_names):
-        if name.endswith("timestamp"):
-            table = table.set_column(position, name, table[name].cast(pa.timestamp("us", "UTC")))
-    pq.write_table(table, tmp_path / "c" / "dense" / "motion" / "a.parquet")
+    frame = pd.DataFrame({"flow_mean": [1.0, 2.0, 3.0, 4.0], "video_id": "a"})
+    times = {"event_timestamp": event, "created_timestamp": created}
+    frame = frame.assign(**{name: values.astype("datetime64[us, UTC]") for name, values in times.items()})
+    motion_corpus(tmp_path / "c", frame)
     as_of = pa.array([moment, moment], pa.timestamp("us", "UTC"))
     pq.write_table(pa.table({"video_id": ["a", "b"], "as_of": as_of}), tmp_path / "catalogue.parquet")
     found = {}
     for profile, registry in (("local", str(tmp_path / "r.db")), ("spark", registry_in(tmp_path))):
         folder = tmp_path / profile
-        retrieve_features(tmp_path / "c", "fight", tmp_path / "catalogue.parquet", folder, registry, profile)
+        retrieve_features(
+            tmp_path / "c", "fight", ["motion"], tmp_path / "catalogue.parquet", folder, registry, profile
+        )
         rows = pq.read_table(folder)
         found[profile] = dict(zip(rows["video_id"].to_pylist(), rows["flow_mean"].to_pylist(), strict=True))
     assert found == {"local": {"a": 4.0, "b": None}, "spark": {"a": 4.0, "b": None}}
@@ -86,13 +85,13 @@ def test_spark_keeps_both_cut_offs(tmp_path):
 def test_the_sql_registry_keeps_the_repository_and_is_not_asked_for_a_view_that_is_online(
     corpus, tmp_path, monkeypatch
 ):
-    store, service = open_store(corpus, "low_quality", registry_in(tmp_path), "spark")
+    store, service = open_store(corpus, "low_quality", VIEWS, registry_in(tmp_path), "spark")
     assert [each.name for each in store.list_feature_services()] == [service.name]
-    views = feature_views(str(corpus), "spark")
+    views = feature_views(corpus, "spark")
     views["reports"].online = True
     with monkeypatch.context() as patched, pytest.raises(PrivilegedViewOnline, match="reports is privileged"):
         patched.setattr(retrieval, "feature_views", lambda *_: views)
-        open_store(corpus, "low_quality", registry_in(tmp_path), "spark")
-    again, _ = open_store(corpus, "topic", registry_in(tmp_path), "spark")
+        open_store(corpus, "low_quality", VIEWS, registry_in(tmp_path), "spark")
+    again, _ = open_store(corpus, "topic", ["engagement"], registry_in(tmp_path), "spark")
     assert {each.name for each in again.list_feature_services()} == {"low_quality", "topic"}
     assert not any(each.online for each in again.list_feature_views())

@@ -61,27 +61,27 @@ def rows_of(folder: Path) -> pd.DataFrame:
 
 
 def test_a_stopped_retrieval_goes_on_where_it_stopped(job_of, tmp_path):
-    out, told = tmp_path / "out", []
+    out, lines = tmp_path / "out", []
 
     def stop_after_two(line: str) -> None:
-        told.append(line)
+        lines.append(line)
         if line.startswith("partition 2 of 5"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        job_of().write(out, tell=stop_after_two)
-    assert told[0] == "split entity rows into 5 partitions"
+        job_of().write(out, report=stop_after_two)
+    assert lines[0] == "split entity rows into 5 partitions"
     assert manifest(out)["complete"] is False
     kept = {part.name: part.stat().st_mtime_ns for part in out.glob("part-*")}
     assert set(kept) == {"part-00000.parquet", "part-00001.parquet"}
     again: list[str] = []
-    job_of().write(out, tell=again.append)
+    job_of().write(out, report=again.append)
     assert [line.split(":")[0] for line in again] == [f"partition {n} of 5" for n in (3, 4, 5)]
     assert {name: (out / name).stat().st_mtime_ns for name in kept} == kept
     assert manifest(out)["complete"] is True
     assert not (out / ".work").exists()
     pd.testing.assert_frame_equal(rows_of(out), job_of().to_df(), check_dtype=False)
-    job_of().write(out, tell=again.append)
+    job_of().write(out, report=again.append)
     assert again[-1] == "all 5 partitions are there already"
 
 
@@ -110,12 +110,12 @@ def test_a_link_to_a_folder_is_emptied_too(job_of, tmp_path):
 
 
 def test_a_part_that_is_lost_or_not_whole_is_made_again(job_of, tmp_path):
-    out, told = tmp_path / "out", []
+    out, lines = tmp_path / "out", []
     job_of().write(out)
     (out / "part-00001.parquet").unlink()
     (out / "part-00003.parquet").write_bytes(b"")
-    job_of().write(out, tell=told.append)
-    assert [line.split(":")[0] for line in told if line.startswith("partition")] == [
+    job_of().write(out, report=lines.append)
+    assert [line.split(":")[0] for line in lines if line.startswith("partition")] == [
         "partition 2 of 5", "partition 4 of 5"
     ]  # fmt: skip
     pd.testing.assert_frame_equal(rows_of(out), job_of().to_df(), check_dtype=False)
@@ -126,7 +126,7 @@ def test_of_two_at_once_in_one_folder_the_second_is_told_so(job_of, tmp_path):
         with pytest.raises(BusyError, match="another retrieval writes to .*out now: wait for it"):
             job_of().write(tmp_path / "out", allow_overwrite=True)
 
-    job_of().write(tmp_path / "out", tell=meanwhile)
+    job_of().write(tmp_path / "out", report=meanwhile)
     pd.testing.assert_frame_equal(rows_of(tmp_path / "out"), job_of().to_df(), check_dtype=False)
 
 
@@ -138,7 +138,7 @@ def test_what_is_appended_meanwhile_is_not_half_in_it(job_of, tmp_path):
         rows = rows.set_column(rows.column_names.index("count"), "count", pa.array([9.0] * len(rows), pa.float32()))
         pq.write_table(rows, source.with_name("late.parquet"))
 
-    job_of().write(tmp_path / "out", tell=append)
+    job_of().write(tmp_path / "out", report=append)
     pd.testing.assert_frame_equal(rows_of(tmp_path / "out"), before, check_dtype=False)
     assert not job_of().to_df().equals(before)
 
@@ -149,7 +149,7 @@ def test_what_is_replaced_meanwhile_stops_it(job_of, tmp_path):
         pq.write_table(pq.read_table(source).slice(1), source)
 
     with pytest.raises(FeatureError, match="changed while they were read: retrieve them again"):
-        job_of().write(tmp_path / "out", tell=replace)
+        job_of().write(tmp_path / "out", report=replace)
     assert not list((tmp_path / "out").iterdir())
     job_of().write(tmp_path / "out")
     pd.testing.assert_frame_equal(rows_of(tmp_path / "out"), job_of().to_df(), check_dtype=False)
@@ -176,7 +176,7 @@ def test_a_job_that_spilled_can_be_written_again_and_looked_at(tmp_path):
         nonlocal spilled
         spilled = (tmp_path / "one" / ".work" / "spill").exists()  # made when it is needed
 
-    job.write(tmp_path / "one", tell=look)
+    job.write(tmp_path / "one", report=look)
     assert spilled
     job.write(tmp_path / "two")
     assert pq.read_table(tmp_path / "two")["count"].to_pylist() == [1.0] * len(ids)

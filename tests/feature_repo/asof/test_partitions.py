@@ -52,17 +52,17 @@ def job_of(tmp_path, rng):
 
 
 def written(job, folder) -> tuple[pd.DataFrame, list[str]]:
-    told: list[str] = []
-    job.write(folder, tell=told.append)
-    return pq.read_table(folder).to_pandas().sort_values("row", ignore_index=True), told
+    lines: list[str] = []
+    job.write(folder, report=lines.append)
+    return pq.read_table(folder).to_pandas().sort_values("row", ignore_index=True), lines
 
 
 @pytest.mark.parametrize("kind", list(KEYS))
 def test_ids_in_order_are_read_in_place(job_of, tmp_path, kind):
     job = job_of(kind, in_order=True)
     assert job.partitions == 5
-    found, told = written(job, tmp_path / "out")
-    assert [line.split(":")[0] for line in told] == [f"partition {number} of 5" for number in range(1, 6)]
+    found, lines = written(job, tmp_path / "out")
+    assert [line.split(":")[0] for line in lines] == [f"partition {number} of 5" for number in range(1, 6)]
     sizes = [pq.read_metadata(part).num_rows for part in sorted((tmp_path / "out").glob("part-*"))]
     assert max(sizes) < 1.2 * min(sizes)
     pd.testing.assert_frame_equal(found, job.to_df(), check_dtype=False)
@@ -72,8 +72,8 @@ def test_ids_in_order_are_read_in_place(job_of, tmp_path, kind):
 @pytest.mark.parametrize("kind", list(KEYS))
 def test_ids_in_no_order_are_split(job_of, tmp_path, kind):
     job = job_of(kind, in_order=False)
-    found, told = written(job, tmp_path / "out")
-    assert [line for line in told if line.startswith("split")] == [
+    found, lines = written(job, tmp_path / "out")
+    assert [line for line in lines if line.startswith("split")] == [
         f"split {what} into 5 partitions" for what in ("entity rows", "one", "other")
     ]
     pd.testing.assert_frame_equal(found, job.to_df(), check_dtype=False)
@@ -91,10 +91,10 @@ def test_partitions_read_in_place_are_gone_on_with(job_of, tmp_path):
         raise KeyboardInterrupt(line)
 
     with pytest.raises(KeyboardInterrupt, match="partition 1 of 5"):
-        job.write(out, tell=stop)
+        job.write(out, report=stop)
     kept = (out / "part-00000.parquet").stat().st_mtime_ns
-    found, told = written(job, out)
-    assert [line.split(":")[0] for line in told] == [f"partition {number} of 5" for number in range(2, 6)]
+    found, lines = written(job, out)
+    assert [line.split(":")[0] for line in lines] == [f"partition {number} of 5" for number in range(2, 6)]
     assert (out / "part-00000.parquet").stat().st_mtime_ns == kept
     pd.testing.assert_frame_equal(found, job.to_df(), check_dtype=False)
 

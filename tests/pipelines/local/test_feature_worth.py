@@ -41,7 +41,6 @@ def test_status_counts_rows_missing_values_and_the_newest_writing(corpus):
     found = status["upstream_scores"]
     assert found.rows == len(table)
     assert found.owner == "content-understanding"
-    assert found.tasks == ("harmful_content", "low_quality", "topic")
     assert found.newest_written == table.created_timestamp.max().to_pydatetime()
     assert found.missing["safety_score"] == pytest.approx(table.safety_score.isna().mean())
     assert found.missing["topic_scores"] == 0
@@ -179,8 +178,7 @@ NO_TIME = pd.Series([pd.NaT]).dt.tz_localize("UTC")
 @pytest.mark.parametrize(
     ("view", "change", "sentence"),
     [
-        ("nothing", {}, "there is no feature view nothing: there are engagement"),
-        ("motion", {}, "has no dense table motion"),
+        ("nothing", {}, "there is no feature view nothing: the corpus simulated has engagement"),
         ("reports", {"reporters": None}, "the rows: no column reporters"),
         ("reports", {"reports": ["many"]}, "reports is (large_)?string, not a number"),
         ("reports", {"event_timestamp": [MOMENT.tz_localize(None)]}, "event_timestamp has no time zone"),

@@ -10,7 +10,7 @@ import pytest
 from privileged_artifact import write_privileged
 
 from corpus.settings import ValidationSettings
-from corpus.validation.expectations import CRITICAL, DataInvalid, Finding, raise_if_critical, validate
+from corpus.validation.expectations import CRITICAL, DataInvalid, Finding, failed, raise_if_critical, validate
 from corpus.validation.features import feature_expectations, feature_facts
 from corpus.validation.statistics import feature_statistics, stability_index
 
@@ -40,7 +40,8 @@ def found(tmp_path: Path, times: dict | None = None, limits=LIMITS, videos=None,
     facts = feature_facts(
         feature_statistics(features, tmp_path / "catalogue.parquet", previous), {"a_view": {**FINE, **(times or {})}}
     )
-    return validate(facts, "features", feature_expectations(len(ids), limits), tmp_path / "docs", key="feature")
+    expectations = feature_expectations(len(ids), limits)
+    return failed(validate(facts, "features", expectations, tmp_path / "docs", key="feature"))
 
 
 def test_good_features_pass(tmp_path):

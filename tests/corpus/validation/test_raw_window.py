@@ -7,7 +7,7 @@ import pytest
 
 from corpus.contract import CorpusError
 from corpus.settings import ValidationSettings
-from corpus.validation.expectations import CRITICAL, DataInvalid, publish_page, raise_if_critical, validate
+from corpus.validation.expectations import CRITICAL, DataInvalid, failed, raise_if_critical, validate
 from corpus.validation.raw_window import (
     catalogue_expectations,
     media_facts,
@@ -29,7 +29,13 @@ def facts(corpus, task):
 
 def found(facts, task, tmp_path, limits=LIMITS):
     table, expectations = catalogue_expectations(facts, task.classes, START, END, limits)
-    return validate(table, "raw_window", expectations, tmp_path / "docs")
+    return failed(validate(table, "raw_window", expectations, tmp_path / "docs"))
+
+
+def site(tmp_path) -> str:
+    """Great Expectations' own page of the results."""
+    (page,) = (tmp_path / "docs" / "validations").rglob("*.html")
+    return page.read_text()
 
 
 def criticals(findings):
@@ -40,8 +46,7 @@ def test_the_simulated_corpus_passes_with_warnings_on_what_is_odd_in_it(facts, t
     findings = found(facts, task, tmp_path)
     assert criticals(findings) == []
     assert any("titles have at most 4096 characters" in finding.sentence for finding in findings)
-    publish_page(tmp_path / "docs", tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
+    page = site(tmp_path)
     assert "media_error" in page
     assert not re.search(r"<(script|link)[^>]*https?:", page)  # nothing is loaded from elsewhere
 
@@ -52,8 +57,7 @@ def test_what_the_data_holds_does_not_lead_away_from_the_page(facts, task, tmp_p
     )
     rows = facts.assign(label=[hostile, *facts.label[1:]])
     assert criticals(found(rows, task, tmp_path))
-    publish_page(tmp_path / "docs", tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
+    page = site(tmp_path)
     assert page.count("&lt;META/http-equiv") > 0
     tags = [tag.lower() for tag in re.findall(r"<(?:meta|form|base|link)[^>]*", page, re.IGNORECASE)]
     assert [tag.split("=")[0] for tag in tags] == ["<meta charset", "<meta http-equiv"]
@@ -101,6 +105,15 @@ def test_videos_without_media_are_set_aside_where_frames_are_read(facts, task, t
     assert "no media" in told
     with pytest.raises(CorpusError, match="none of the window's videos has media .* leave frames out"):
         media_facts(rows.assign(media_uri=None), probe, lambda _: None)
+
+
+def test_what_holds_is_found_too(facts, task, tmp_path):
+    table, expectations = catalogue_expectations(facts, task.classes, START, END, LIMITS)
+    every = validate(table, "raw_window", expectations, tmp_path / "docs")
+    assert len(every) == len(expectations)
+    assert {"every video has an id", "labels are classes of the task"} <= {
+        each.sentence for each in every if each.passed
+    }
 
 
 @pytest.mark.parametrize(

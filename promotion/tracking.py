@@ -67,11 +67,9 @@ def prepare(tracking_uri: str, artifacts: str, task: str) -> None:
     Raises:
         RegistryError: the disk is full, the database is damaged, or the server does not answer.
     """
+    client = connect(tracking_uri)
     database = database_file(tracking_uri)
     with contextlib.nullcontext() if database is None else _alone(database):
-        if database is not None and not database.exists():
-            _create(database)
-        client = MlflowClient(tracking_uri)
         if client.get_experiment_by_name(task) is None:
             client.create_experiment(task, artifact_location=f"{artifacts}/{task}", tags=CUSTOM_KIND)
 
@@ -105,6 +103,21 @@ def experiment_id(client: MlflowClient, task: str) -> str:
 
 
 def connect(tracking_uri: str) -> MlflowClient:
-    """A client; what MLflow does by itself (downloads, references to models) follows the same URI."""
+    """A client; what MLflow does by itself (downloads, references to models) follows the same URI.
+
+    A SQLite database that is not there yet is made here, whole, and not by MLflow.
+    """
+    database = database_file(tracking_uri)
+    if database is not None and not database.exists():
+        with _alone(database):
+            if not database.exists():  # another process made it while this one waited
+                _create(database)
+                MlflowClient(tracking_uri).get_experiment("0")  # the first to look makes it: one process does
     mlflow.set_tracking_uri(tracking_uri)
     return MlflowClient(tracking_uri)
+
+
+def nothing_there(tracking_uri: str) -> bool:
+    """Whether nothing was ever recorded: asking should not make a database."""
+    database = database_file(tracking_uri)
+    return database is not None and not database.exists()

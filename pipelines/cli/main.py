@@ -2,7 +2,7 @@
 
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -176,10 +176,12 @@ def status(
         for run_name, where_it_stands in unfinished_runs(where.runs, name)[:5]:
             out.print(f"  {run_name}  {where_it_stands}")
         for each in found.runs:
-            started = datetime.fromtimestamp(each.info.start_time / 1000, UTC)
-            difference = each.data.metrics.get("f1_difference", float("nan"))
-            verdict = each.data.tags["verdict"]
-            out.print(f"  {started:%Y-%m-%d %H:%M} UTC  {each.info.run_name}  {verdict}  F1 {difference:+.4f}")
+            started = datetime.fromisoformat(each.started)
+            figures = f"F1 {each.metrics['f1_difference']:+.4f}" if "f1_difference" in each.metrics else each.reason
+            out.print(
+                f"  {started:%Y-%m-%d %H:%M} UTC  {each.name}  {each.seconds:.0f} s  "
+                f"{each.verdict or each.status}  {figures}"
+            )
 
 
 @app.command()

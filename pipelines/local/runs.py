@@ -1,54 +1,65 @@
-"""What runs and models there are, read from MLflow."""
+"""What runs and models there are. Heavy imports are inside the functions: ``cpfd status`` should answer at once."""
 
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import mlflow
-import pandas as pd
-import pyarrow.parquet as pq
-from mlflow import MlflowClient
-from mlflow.entities import Run
+from typing import TYPE_CHECKING
 
 from common.files import whole
-from models.evaluation.judging import Evaluation
 from pipelines.local.workspace import Workspace
-from promotion.gate import Verdict
-from promotion.registry import CHALLENGER, CHAMPION, by_alias
+from promotion.errors import RegistryError, database_file
+from promotion.summaries import RunSummary, TaskStatus, run_summary, task_summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities import Run
+
+    from models.evaluation.judging import Evaluation
+    from promotion.gate import Verdict
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run ended: its figures, verdict and report."""
+    """How one run ended: its figures, verdict and report. ``summary`` is what can be dumped as JSON."""
 
-    run: Run
-    evaluation: Evaluation
-    verdict: Verdict
+    run: "Run"
+    summary: RunSummary
+    evaluation: "Evaluation"
+    verdict: "Verdict"
     report: Path
 
 
 def find_outcome(workspace: Workspace, task: str, run_name: str) -> Outcome:
-    """The outcome of a finished run; its report is copied beside its log."""
-    client = MlflowClient(workspace.tracking_uri)
-    experiment = client.get_experiment_by_name(task)
-    (run,) = client.search_runs([experiment.experiment_id], f"attributes.run_name = '{run_name}'")
-    mlflow.set_tracking_uri(workspace.tracking_uri)
-    evidence = Path(
-        mlflow.artifacts.download_artifacts(
-            run_id=run.info.run_id, artifact_path="evidence", dst_path=str(workspace.runs / run_name)
-        )
-    )
+    """The outcome of a run that came to a verdict; its report is copied beside its log.
+
+    Raises:
+        RegistryError: there is no such run, or it ended without a verdict; the message says why.
+    """
+    from models.evaluation.judging import Evaluation
+    from promotion.gate import Verdict
+    from promotion.records import fetch_evidence
+
+    summary = run_summary(tracking_database(workspace), task, run_name)
+    if summary is None:
+        raise RegistryError(f"{task} has no run {run_name}: 'cpfd status {task}' lists them")
+    if not summary.verdict:
+        reason = f": {summary.reason}" if summary.reason else ""
+        raise RegistryError(f"the run {run_name} is {summary.status} and has no verdict{reason}")
+    run, evidence = fetch_evidence(workspace.tracking_uri, task, run_name, workspace.runs / run_name)
     return Outcome(
         run,
+        summary,
         Evaluation.model_validate_json((evidence / "evaluation.json").read_text()),
         Verdict.model_validate_json((evidence / "decision.json").read_text()),
         evidence / "report.html",
     )
 
 
-def find_study(folder: Path) -> tuple[Path, pd.DataFrame]:
+def find_study(folder: Path) -> tuple[Path, "pd.DataFrame"]:
     """The page of a finished study, copied to the top of its run's folder, and its measures."""
+    import pyarrow.parquet as pq
+
     (report,) = folder.glob("**/compare-variants/report")
     (measures,) = folder.glob("**/compare-variants/measures")
     page = folder / "study.html"
@@ -63,25 +74,17 @@ def keep_start(folder: Path, target: Path) -> None:
         shutil.copytree(start, partial)
 
 
-@dataclass(frozen=True)
-class TaskStatus:
-    """A task's newest runs, newest first, and which versions serve and ask to."""
-
-    task: str
-    runs: list[Run]
-    champion: str | None
-    challenger: str | None
+def tracking_database(workspace: Workspace) -> Path:
+    """The file of the workspace's tracking database, whether it is there or not."""
+    found = database_file(workspace.tracking_uri)
+    if found is None:
+        raise ValueError(f"a workspace keeps its runs in SQLite, not in {workspace.tracking_uri}")
+    return found
 
 
 def task_status(workspace: Workspace, task: str, newest: int = 5) -> TaskStatus:
-    client = MlflowClient(workspace.tracking_uri)
-    experiment = client.get_experiment_by_name(task)
-    runs = (
-        client.search_runs([experiment.experiment_id], "tags.verdict != ''", max_results=newest) if experiment else []
-    )
-    versions = {alias: by_alias(client, task, alias) for alias in (CHAMPION, CHALLENGER)}
-    named = {alias: None if version is None else str(version.version) for alias, version in versions.items()}
-    return TaskStatus(task, list(runs), named[CHAMPION], named[CHALLENGER])
+    """A task's newest runs, failed ones too, and its aliases, as plain data; without importing mlflow."""
+    return task_summary(tracking_database(workspace), task, newest)
 
 
 def new_run_name(task: str, window_end: datetime) -> str:
@@ -91,5 +94,7 @@ def new_run_name(task: str, window_end: datetime) -> str:
 
 def held_out_video(outcome: Outcome) -> str:
     """The id of an evaluation video, whose answer shows what serving gives on a video not in training."""
+    import pyarrow.parquet as pq
+
     scores = pq.read_table(outcome.report.parent / "scores.parquet").to_pandas()
     return str(scores[scores.split == "evaluation"].video_id.iloc[-1])

@@ -14,7 +14,7 @@ from run_records import TASK, Ledger, record
 
 from promotion.errors import RegistryError
 from promotion.records import record_run
-from promotion.registry import champions
+from promotion.registry import champions, promote
 from promotion.runs import begin_run
 from promotion.tracking import prepare
 
@@ -115,3 +115,26 @@ def test_a_fault_of_this_program_keeps_its_own_exception(tracking_uri, tmp_path)
     with pytest.raises(MlflowException, match="Invalid"):
         record_run(tracking_uri, record(tmp_path, "run", settings={"no such name?": 1}))
     assert Ledger(tracking_uri).running() == []
+
+
+def test_asking_what_serves_makes_no_database(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert champions(uri) == {}
+    with pytest.raises(RegistryError, match="has no challenger"):
+        promote(uri, TASK)
+    assert list(tmp_path.iterdir()) == []
+
+
+def start(uri: str, name: str) -> None:
+    begin_run(uri, TASK, name, {})
+
+
+def test_processes_that_start_at_once_on_a_new_workspace_make_one_database(tmp_path):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    children = [FORKS.Process(target=start, args=(uri, f"run-{number}")) for number in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(100)
+    assert [child.exitcode for child in children] == [0] * 4
+    assert sorted(Ledger(uri).running()) == [f"run-{number}" for number in range(4)]

@@ -39,9 +39,9 @@ def database_file(tracking_uri: str) -> Path | None:
     return Path(tracking_uri.removeprefix("sqlite:///")) if tracking_uri.startswith("sqlite:///") else None
 
 
-def damaged(database: Path, said: str) -> RegistryError:
-    """The error for a file that is no whole tracking database."""
-    return RegistryError(describe(f"sqlite:///{database}", f"malformed: {said}"))
+def database_error(database: Path, said: str) -> RegistryError:
+    """The error for what SQLite said of a tracking database."""
+    return RegistryError(describe(f"sqlite:///{database}", said))
 
 
 def describe(tracking_uri: str, said: str) -> str:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 
 from common.artifacts import CONSTANTS_FILE, HISTORY_FILE
 from models.evaluation.judging import Evaluation
 from models.settings import MODALITIES
+from promotion.errors import RegistryError
 from promotion.gate import Verdict
 from promotion.registry import IDENTITY, Candidate, register_student
 from promotion.runs import ENDED_BY, FAILED, FINISHED, NOTE, PARENT, RUNNING, nested_runs, new_run, run_named, settle
@@ -25,6 +27,7 @@ FUNCTION_OF = ("window_start", "window_end", "snapshot", "seed", "code_version")
 LONGEST_PARAM = 500  # characters: what every MLflow server takes; settings.json has the value whole
 MOST_PARAMS, MOST_METRICS = 100, 1_000  # what MLflow takes in one request
 VERSION = "version"
+EVIDENCE = "evidence"  # the folder of a run's artifacts
 NETWORKS = ("baseline", "teacher", "student")  # each has a nested run
 
 
@@ -102,6 +105,21 @@ def record_run(tracking_uri: str, record: RunRecord) -> tuple[str, str]:
     return run_id, version
 
 
+@in_sentences
+def fetch_evidence(tracking_uri: str, task: str, name: str, folder: Path) -> tuple[Run, Path]:
+    """The newest run of a name, and its evidence, downloaded to ``folder``.
+
+    Raises:
+        RegistryError: there is no such run.
+    """
+    client = connect(tracking_uri)
+    run = run_named(client, experiment_id(client, task), name)
+    if run is None:
+        raise RegistryError(f"{task} has no run {name}")
+    path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=EVIDENCE, dst_path=str(folder))
+    return run, Path(path)
+
+
 def _open_run(client: MlflowClient, experiment: str, record: RunRecord) -> Run:
     run = run_named(client, experiment, record.name)
     if run is None:
@@ -126,7 +144,7 @@ def _log_run(client: MlflowClient, run: Run, record: RunRecord) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name, file in record.files.items():
             shutil.copyfile(file, Path(scratch) / name)
-        client.log_artifacts(run_id, scratch, "evidence")
+        client.log_artifacts(run_id, scratch, EVIDENCE)
 
 
 def _log_network(client: MlflowClient, parent: Run, former: Run | None, record: RunRecord, name: str) -> None:

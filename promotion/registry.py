@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow import MlflowClient
@@ -11,10 +12,12 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from models.evaluation.metrics import Threshold
 from promotion.errors import RegistryError
 from promotion.student_package import SIGNATURE, save_student
-from promotion.tracking import connect, in_sentences, prepare
+from promotion.tracking import connect, in_sentences, nothing_there, prepare
+
+if TYPE_CHECKING:
+    from models.evaluation.metrics import Threshold
 
 __all__ = [
     "CHALLENGER", "CHAMPION", "SIGNATURE", "Candidate", "RegistryError", "by_alias", "champions",
@@ -38,7 +41,7 @@ class Candidate:
     identity: str
     folder: Path
     modalities: Sequence[str]
-    threshold: Threshold
+    threshold: "Threshold"
     tags: Mapping[str, str]
     evidence: Mapping[str, str]
 
@@ -129,10 +132,11 @@ def _has_archive(client: MlflowClient, version: ModelVersion) -> bool:
 @in_sentences
 def promote(tracking_uri: str, task: str) -> tuple[str, str | None]:
     """Make the challenger the champion. Returns the new and the former champion's version."""
-    client = connect(tracking_uri)
-    challenger, champion = by_alias(client, task, CHALLENGER), by_alias(client, task, CHAMPION)
-    if challenger is None:
+    client = None if nothing_there(tracking_uri) else connect(tracking_uri)
+    challenger = client and by_alias(client, task, CHALLENGER)
+    if client is None or challenger is None:
         raise RegistryError(f"{task} has no challenger: run 'cpfd run {task}'; a student that passes becomes one")
+    champion = by_alias(client, task, CHAMPION)
     client.set_registered_model_alias(task, CHAMPION, challenger.version)
     client.delete_registered_model_alias(task, CHALLENGER)
     return str(challenger.version), None if champion is None else str(champion.version)
@@ -152,6 +156,8 @@ def by_alias(client: MlflowClient, task: str, alias: str) -> ModelVersion | None
 @in_sentences
 def champions(tracking_uri: str) -> dict[str, ModelVersion]:
     """The champion of every task that has one."""
+    if nothing_there(tracking_uri):
+        return {}
     client = connect(tracking_uri)
     found = {model.name: by_alias(client, model.name, CHAMPION) for model in client.search_registered_models()}
     return {task: version for task, version in found.items() if version is not None}

@@ -7,14 +7,17 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from common.source import ROOMS, ROOT, imported_files
-from models.evaluation.metrics import Threshold
 from models.settings import MODALITIES
+
+if TYPE_CHECKING:
+    from models.evaluation.metrics import Threshold
 
 CODE = Path(__file__).parent / "student_model.py"
 SERVED_BY = "serving.predictor"
@@ -36,7 +39,7 @@ def signature(modalities: Sequence[str] = MODALITIES) -> ModelSignature:
 SIGNATURE = signature()
 
 
-def save_student(model_id: str, run_id: str, student: Path, modalities: Sequence[str], threshold: Threshold) -> None:
+def save_student(model_id: str, run_id: str, student: Path, modalities: Sequence[str], threshold: "Threshold") -> None:
     """Fill a logged model: the student's folder, the code that loads it and pinned requirements. No pickle."""
     with tempfile.TemporaryDirectory() as scratch:
         Model.log(

@@ -20,7 +20,7 @@ from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.files import locked, whole
-from promotion.errors import RegistryError, damaged, database_file, describe, describe_os_error
+from promotion.errors import RegistryError, database_file, describe, describe_os_error
 
 # It prints the traceback of every error of the database, of which we make a sentence.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -67,13 +67,9 @@ def prepare(tracking_uri: str, artifacts: str, task: str) -> None:
     Raises:
         RegistryError: the disk is full, the database is damaged, or the server does not answer.
     """
+    client = connect(tracking_uri)
     database = database_file(tracking_uri)
     with contextlib.nullcontext() if database is None else _alone(database):
-        if database is not None and not database.exists():
-            _create(database)
-        elif database is not None:
-            require_database(database)
-        client = MlflowClient(tracking_uri)
         if client.get_experiment_by_name(task) is None:
             client.create_experiment(task, artifact_location=f"{artifacts}/{task}", tags=CUSTOM_KIND)
 
@@ -96,19 +92,6 @@ def _create(database: Path) -> None:
             partial.with_name(f"{partial.name}-journal").unlink(missing_ok=True)
 
 
-def require_database(database: Path) -> None:
-    """Raise RegistryError unless the file is a tracking database. MLflow would try ten times, for 100 seconds."""
-    with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        try:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        except sqlite3.OperationalError as error:
-            if "no such table" not in str(error):
-                raise
-            raise damaged(database, str(error)) from error
-    if row is None:
-        raise damaged(database, "it has no schema version")
-
-
 def experiment_id(client: MlflowClient, task: str) -> str:
     """The id of a task's experiment, which is made if there is none (on a cluster nobody prepares)."""
     found = client.get_experiment_by_name(task)
@@ -120,6 +103,21 @@ def experiment_id(client: MlflowClient, task: str) -> str:
 
 
 def connect(tracking_uri: str) -> MlflowClient:
-    """A client; what MLflow does by itself (downloads, references to models) follows the same URI."""
+    """A client; what MLflow does by itself (downloads, references to models) follows the same URI.
+
+    A SQLite database that is not there yet is made here, whole, and not by MLflow.
+    """
+    database = database_file(tracking_uri)
+    if database is not None and not database.exists():
+        with _alone(database):
+            if not database.exists():  # another process made it while this one waited
+                _create(database)
+                MlflowClient(tracking_uri).get_experiment("0")  # the first to look makes it: one process does
     mlflow.set_tracking_uri(tracking_uri)
     return MlflowClient(tracking_uri)
+
+
+def nothing_there(tracking_uri: str) -> bool:
+    """Whether nothing was ever recorded: asking should not make a database."""
+    database = database_file(tracking_uri)
+    return database is not None and not database.exists()

@@ -4,7 +4,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -13,9 +12,7 @@ from common.files import whole
 from models.evaluation.judging import Evaluation
 from pipelines.local.workspace import Workspace
 from promotion.gate import Verdict
-from promotion.records import VERSION
-from promotion.runs import run_named
-from promotion.tracking import connect, experiment_id
+from promotion.records import VERSION, fetch_evidence
 
 
 @dataclass(frozen=True)
@@ -29,16 +26,12 @@ class Outcome:
 
 
 def find_outcome(workspace: Workspace, task: str, run_name: str) -> Outcome:
-    """The outcome of a run that went through; its evidence is copied beside its log."""
-    client = connect(workspace.tracking_uri)
-    run = run_named(client, experiment_id(client, task), run_name)
-    if run is None:
-        raise RuntimeError(f"the run {run_name} is not recorded, and its steps are all done")
-    mlflow.set_tracking_uri(workspace.tracking_uri)
-    place = str(workspace.runs / run_name)
-    evidence = Path(
-        mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="evidence", dst_path=place)
-    )
+    """The outcome of a run that went through; its evidence is copied beside its log.
+
+    Raises:
+        RegistryError: it is not recorded.
+    """
+    run, evidence = fetch_evidence(workspace.tracking_uri, task, run_name, workspace.runs / run_name)
     return Outcome(
         Evaluation.model_validate_json((evidence / "evaluation.json").read_text()),
         Verdict.model_validate_json((evidence / "decision.json").read_text()),

@@ -3,13 +3,12 @@
 MLflow itself is not imported: it takes seconds, and a status is asked for often.
 """
 
-import sqlite3
 from collections import defaultdict
-from contextlib import closing
 from typing import Any
 
 from pipelines.local.run_state import run_states
 from pipelines.local.workspace import Workspace
+from promotion.aliases import aliases
 
 
 def task_status(workspace: Workspace, task: str | None = None, newest: int = 5) -> list[dict[str, Any]]:
@@ -21,25 +20,16 @@ def task_status(workspace: Workspace, task: str | None = None, newest: int = 5) 
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for state in run_states(workspace.runs):
         runs[state["task"]].append({key: value for key, value in state.items() if key not in ("pid", "pid_started")})
-    aliases = _aliases(workspace)
-    tasks = sorted(runs.keys() | aliases.keys()) if task is None else [task] if task in runs or task in aliases else []
+    versions = aliases(workspace.folder / "mlflow.db")
+    tasks = (
+        sorted(runs.keys() | versions.keys()) if task is None else [task] if task in runs or task in versions else []
+    )
     return [
         {
             "task": name,
-            "champion": aliases[name].get("champion"),
-            "challenger": aliases[name].get("challenger"),
+            "champion": versions.get(name, {}).get("champion"),
+            "challenger": versions.get(name, {}).get("challenger"),
             "runs": runs[name][:newest],
         }
         for name in tasks
     ]
-
-
-def _aliases(workspace: Workspace) -> dict[str, dict[str, str]]:
-    """The versions by alias of each registered model."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    database = workspace.folder / "mlflow.db"
-    if database.is_file():
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-            for name, alias, version in connection.execute("SELECT name, alias, version FROM registered_model_aliases"):
-                found[name][alias] = str(version)
-    return found

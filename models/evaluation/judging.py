@@ -4,17 +4,15 @@ import numpy as np
 from pydantic import BaseModel
 
 from common.errors import UserError
-from models.distillation.settings import DistillationSettings
 from models.evaluation.metrics import (
     JUDGED,
     METRICS,
     Threshold,
-    bootstrap_f1,
     choose_threshold,
     decide,
     measured,
-    roc_auc,
 )
+from models.evaluation.resampling import bootstrap_f1
 
 MODELS = ("baseline", "student", "teacher")
 SMALLEST_GAP = 0.005
@@ -96,41 +94,6 @@ def evaluate(
         difference_interval=_interval(samples[:, student] - samples[:, baseline]),
         gap_closed={name: _gap_closed(metrics, name) for name in (metric.name for metric in METRICS)},
     )
-
-
-class TeacherComparison(BaseModel, frozen=True, extra="forbid"):
-    """ROC-AUC of baseline and teacher on the tuning rows."""
-
-    baseline: float
-    teacher: float
-    rows: int
-
-    @property
-    def sentence(self) -> str:
-        return (
-            f"on the {self.rows} tuning rows the teacher's ROC-AUC is {self.teacher:.4f}, "
-            f"the baseline's {self.baseline:.4f}"
-        )
-
-    def require(self, distillation: DistillationSettings) -> None:
-        """Raise EvaluationError if the teacher is the worse one, unless the settings accept it."""
-        if self.teacher < self.baseline and distillation.weak_teacher == "stop":
-            raise EvaluationError(
-                f"the teacher is worse than the baseline: {self.sentence}. There is nothing to distil: look at its "
-                "features and epochs, or set distillation.weak_teacher to accept"
-            )
-
-
-def compare_teacher(probabilities: dict[str, np.ndarray], labels: np.ndarray, rows: np.ndarray) -> TeacherComparison:
-    """Whether the teacher ranks better than the baseline on ``rows`` (N,), out of probabilities (N, C) by model."""
-    absent = set(range(probabilities["baseline"].shape[1])) - set(labels[rows].tolist())
-    if absent:
-        raise EvaluationError(
-            "no tuning row has the class with index "
-            f"{', '.join(map(str, sorted(absent)))}: widen the window or raise the threshold share"
-        )
-    baseline, teacher = (roc_auc(labels[rows], probabilities[name][rows]) for name in ("baseline", "teacher"))
-    return TeacherComparison(baseline=baseline, teacher=teacher, rows=int(rows.sum()))
 
 
 def _gap_closed(metrics: dict[str, ModelMetrics], name: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The metrics, in one table; the thresholds they are judged at; and how sure F1 is.
+"""The metrics, in one table; the thresholds they are judged at.
 
 To add a metric, write its function and its line in METRICS: whatever computes, stores, compares or prints metrics reads
 that table.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
-RESAMPLES = 1_000
 # Where a class is decided on. Of two classes, the least score of the second; of more, a factor for each class's
 # score, the largest product of which wins.
 Threshold = float | tuple[float, ...]
@@ -111,23 +110,3 @@ JUDGED = METRICS[0].name  # what the gate decides on, and what has intervals ove
 def measured(labels: np.ndarray, probabilities: np.ndarray, decided: np.ndarray) -> dict[str, float]:
     """Every metric by name."""
     return {metric.name: metric.of(labels, probabilities, decided) for metric in METRICS}
-
-
-def bootstrap_f1(
-    labels: np.ndarray, decisions: list[np.ndarray], classes: int, seed: int, resamples: int = RESAMPLES
-) -> np.ndarray:
-    """F1 (resamples, models) over resampled rows; one draw serves all models, so differences are paired.
-
-    From per-class counts of right, decided and labelled rows, which is what F1 is made of.
-    """
-    rows = len(labels)
-    draws = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=resamples)
-    columns = []
-    for decided in decisions:
-        per_class = []
-        for c in [1] if classes == 2 else range(classes):
-            right = draws @ ((labels == c) & (decided == c))
-            total = draws @ (decided == c) + draws @ (labels == c)
-            per_class.append(np.divide(2 * right, total, out=np.zeros(resamples), where=total > 0))
-        columns.append(np.mean(per_class, axis=0))
-    return np.stack(columns, axis=1)

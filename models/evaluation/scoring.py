@@ -80,11 +80,15 @@ def _mean_probability(log_probabilities: torch.Tensor, dim: int) -> torch.Tensor
 
 @dataclass(frozen=True)
 class Judged:
-    """The judging rows with every model's class probabilities (N, C); ``evaluation`` is False on tuning rows."""
+    """The judging rows with every model's class probabilities (N, C); ``evaluation`` is False on tuning rows.
+
+    ``groups`` (N,) names the group of each row, which is the video itself where no group is known.
+    """
 
     video_ids: list[str]
     labels: np.ndarray
     evaluation: np.ndarray
+    groups: np.ndarray
     probabilities: dict[str, np.ndarray]
 
     def table(self) -> pa.Table:
@@ -109,7 +113,9 @@ def score_judging_rows(
     teacher = pq.read_table(teacher_scores).to_pandas().set_index("video_id").logits.reindex(frame.video_id)
     probabilities["teacher"] = softmax(np.stack(teacher.to_numpy()))
     evaluation = (frame.split == EVALUATION).to_numpy()
-    return Judged(list(frame.video_id), videos.labels.numpy(), evaluation, probabilities)
+    groups = pq.read_table(catalogue, columns=["video_id", "group_id"]).to_pandas().set_index("video_id").group_id
+    own = groups.loc[frame.video_id].fillna(frame.video_id.set_axis(frame.video_id)).to_numpy()
+    return Judged(list(frame.video_id), videos.labels.numpy(), evaluation, own, probabilities)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from models.evaluation.judging import SMALLEST_GAP
-from models.evaluation.metrics import METRICS, bootstrap_f1, choose_threshold, decide, measured
+from models.evaluation.metrics import METRICS, choose_threshold, decide, measured
+from models.evaluation.resampling import bootstrap_f1
 
 DRAWS = 10_000
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from models.distillation.settings import DistillationSettings
-from models.evaluation.judging import EvaluationError, compare_teacher, evaluate
-from models.evaluation.metrics import best_threshold, bootstrap_f1, f1, pr_auc, roc_auc
+from models.evaluation.judging import EvaluationError, evaluate
+from models.evaluation.metrics import best_threshold, f1, pr_auc, roc_auc
+from models.evaluation.resampling import bootstrap_f1
 
 
 def scored(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np.ndarray:
@@ -63,17 +63,3 @@ def test_a_class_without_rows_is_named(rng):
     labels[:10] = 1
     with pytest.raises(EvaluationError, match="no evaluation row has the class yes"):
         evaluate({"student": scored(rng, labels, 1)}, labels, np.arange(100) >= 50, ("no", "yes"), 0)
-
-
-def test_a_teacher_worse_than_the_baseline_stops_unless_accepted(rng):
-    labels = (rng.random(300) < 0.4).astype(int)
-    good, poor = scored(rng, labels, 2.0), scored(rng, labels, 0.3)
-    rows = np.arange(300) < 200
-    found = compare_teacher({"baseline": good, "teacher": poor}, labels, rows)
-    assert found.rows == 200
-    with pytest.raises(EvaluationError, match="worse than the baseline: on the 200 tuning rows"):
-        found.require(DistillationSettings())
-    found.require(DistillationSettings(weak_teacher="accept"))
-    compare_teacher({"baseline": poor, "teacher": good}, labels, rows).require(DistillationSettings())
-    with pytest.raises(EvaluationError, match="no tuning row has the class"):
-        compare_teacher({"baseline": good, "teacher": poor}, np.zeros(300, int), rows)

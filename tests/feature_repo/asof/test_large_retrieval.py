@@ -74,7 +74,7 @@ def test_a_part_that_is_lost_or_not_whole_is_made_again(job_of, tmp_path):
     pd.testing.assert_frame_equal(rows_of(out), job_of().to_df(), check_dtype=False)
 
 
-def test_of_two_at_once_in_one_folder_the_second_is_told_so(job_of, tmp_path):
+def test_of_two_at_once_in_one_folder_the_second_is_refused(job_of, tmp_path):
     def meanwhile(line: str) -> None:
         with pytest.raises(BusyError, match="another retrieval writes to .*out now: wait for it"):
             job_of().write(tmp_path / "out", allow_overwrite=True)

@@ -37,6 +37,7 @@ VIDEOS = pa.schema(
         ("media_uri", pa.string()),
     ]
 )
+DIGITS = 16  # of a snapshot in hexadecimal, 64 bits: no two of a user's corpora share them by chance
 LABELS = pa.schema(
     [
         ("video_id", pa.string()),
@@ -179,7 +180,7 @@ def snapshot_id(corpus: Path) -> str:
         digest.update(str(path.relative_to(corpus)).encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:DIGITS]
 
 
 def media_source(corpus: Path, media_uri: str) -> str:

@@ -20,7 +20,7 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from common.artifacts import FEATURES_FILE
 from common.files import locked, remove
 from common.sql import literal
-from feature_repo.asof.job import AsofRetrievalJob
+from feature_repo.asof.job import DIGITS, AsofRetrievalJob
 from feature_repo.provider import refuse_online
 from feature_repo.services import chosen_views, feature_service
 from feature_repo.tables import FeatureError, declared_tables, require_rows, require_table
@@ -29,7 +29,6 @@ from feature_repo.views import feature_views, video
 REPOSITORY = Path(__file__).resolve().parent
 # The engines that can do the join, by the file that selects each.
 PROFILES = {"local": "feature_store.yaml", "spark": "feature_store.spark.yaml"}
-DIGITS = 16  # of a digest in hexadecimal, 64 bits: no two retrievals of a workspace share them by chance
 Report = Callable[[str], None]
 
 

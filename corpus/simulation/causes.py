@@ -1,4 +1,8 @@
-"""The causes behind a simulated corpus: what makes a video harmful, flawed and about something."""
+"""The causes behind a simulated corpus: what makes a video harmful, flawed and about something.
+
+The figures here and in the other files of the simulation are chosen, not fitted to real videos: raw input is to say
+something of every label, dense features more, and neither all.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,14 +13,14 @@ from pydantic import BaseModel, Field
 
 TOPICS = ("sport", "music", "cooking", "gaming", "nature")
 LABEL_TASKS = ("harmful_content", "low_quality", "topic")
-START = datetime(2026, 6, 1, tzinfo=UTC)
+START = datetime(2026, 6, 1, tzinfo=UTC)  # fixed, so that the same settings give the same corpus on any day
 
 
 class SimulationSettings(BaseModel, frozen=True, extra="forbid"):
     """How much to simulate. The same settings give the same corpus."""
 
-    videos: int = Field(4_000, ge=60)
-    days: int = Field(100, ge=10)
+    videos: int = Field(4_000, ge=60)  # rendered in under a minute; with fewer than 60 a split may lack a class
+    days: int = Field(100, ge=10)  # a window of three months, and some days before it to compare features with
     seed: int = 0
 
 
@@ -38,7 +42,7 @@ class Latents:
 def draw_latents(settings: SimulationSettings, random: np.random.Generator) -> Latents:
     """Draw the causes. Creators differ: some are prone to harm, some to flaws."""
     count = settings.videos
-    creators = max(count // 6, 10)
+    creators = max(count // 6, 10)  # six videos each: few groups must not hold most videos
     creator = random.integers(creators, size=count)
     prone = random.normal(0, 0.3, (creators, 2))[creator]
     alarm_seen, alarm_said, flaws_seen, bait_said = random.normal(0, 1, (4, count))

@@ -8,8 +8,8 @@ import av
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SIZE = 96
-RATE = 12
+SIZE = 96  # small, so that thousands are rendered in a minute; a caption can still be read
+RATE = 12  # enough for the flash of alarm to flicker
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 OBSERVED = {"engagement": (1, 6, 24, 72), "reports": (3, 12, 24, 72), "upstream_scores": (2, 8, 26, 80)}  # hours
-CORRECTED = 0.12  # of the videos: there the last of four observations is an earlier one, written again
-MISSING = 0.03  # of the values of some features
-REVIEWED = 0.35  # of the videos, for each task
+CORRECTED = 0.12  # of the videos, so 3 % of the rows: the last of four observations is an earlier one, written again
+MISSING = 0.03  # of the values of some features, as a source that fails now and then leaves them
+REVIEWED = 0.35  # of the videos, for each task: as in the rendered simulation, most have no label
 
 
 def causes(settings: SimulationSettings, low: int, high: int) -> str:

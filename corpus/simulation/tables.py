@@ -18,8 +18,8 @@ from corpus.simulation.declarations import DENSE
 from corpus.simulation.random_sql import Draws
 from corpus.simulation.simulate import made_by
 
-VIDEOS_A_FILE = 500_000
-MEMORY = "1500MB"
+VIDEOS_A_FILE = 500_000  # at once in memory
+MEMORY = "1500MB"  # of DuckDB: holds the causes of so many videos, on a laptop beside other work
 
 
 def simulate_tables(

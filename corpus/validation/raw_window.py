@@ -47,9 +47,9 @@ def _media_fact(uri: str, probe: Callable[[str], None]) -> tuple[str | None, str
 
 
 def _digest(uri: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)  # 128 bits: no two files share them by chance
     with fsspec.open(uri, "rb") as file:
-        while block := file.read(1 << 20):
+        while block := file.read(1 << 20):  # a mebibyte at a time: a file may be larger than memory
             digest.update(block)
     return digest.hexdigest()
 

@@ -18,10 +18,11 @@ from common.artifacts import FEATURES_FILE
 from common.sql import every_parquet, quote
 from corpus.settings import LEAST_DRIFT_VIDEOS
 
+# Ten bins, as the limits of the index are made for (Siddiqi 2006).
 DECILES = [tenth / 10 for tenth in range(1, 10)]
 LEAST_SHARE = 1e-4  # of a bin: an empty one would make the index infinite
-EXAMPLES = 5
-MEMORY = "2GB"
+EXAMPLES = 5  # that a message names: enough to look at
+MEMORY = "2GB"  # of DuckDB: one pass holds counts, not rows
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from feature_repo.asof.partitions import Partitioning, Relations, Report, by_has
 from feature_repo.tables import FeatureError
 
 ROW = "__row"
+DIGITS = 16  # of a digest in hexadecimal, 64 bits: no two retrievals into one folder share them by chance
 
 
 class AsofRetrievalJob(RetrievalJob):
@@ -177,7 +178,7 @@ class AsofRetrievalJob(RetrievalJob):
     def _stamped(self) -> str:
         described: list[Any] = [self.entity.digest, self.partitions, self.bounds]
         described += [[asdict(view), *map(_stamp, view.files)] for view in self.views]
-        return hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(described, default=str).encode()).hexdigest()[:DIGITS]
 
 
 def _empty(folder: Path) -> None:

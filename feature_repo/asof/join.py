@@ -19,6 +19,7 @@ from common.sql import literal, quote
 # What the statements call columns of their own; DuckDB's names are the same in any case.
 RESERVED = re.compile(r"__(at|event|known|content|last|last_of|part|row|(key_?|f)\d*)", re.IGNORECASE)
 NEWEST = "QUALIFY row_number() OVER (PARTITION BY __key ORDER BY __event DESC, __last_of DESC, __content DESC) = 1"
+# A key's order in one whole number: event times above, what breaks their ties in the 63 bits below.
 RANK = f"__event::HUGEINT * {1 << 63} + __last_of"
 # What outdates a row was observed later and known no later, so it became known after this row was observed: a frame of
 # those rows alone is short, where a running maximum would look at the whole history.
@@ -26,7 +27,7 @@ ANSWERS = (
     f"QUALIFY {RANK} = max({RANK}) OVER (PARTITION BY __key ORDER BY __known "
     "RANGE BETWEEN (__known - __event) PRECEDING AND CURRENT ROW)"
 )
-LATEST = (1 << 52) - 1  # microseconds after 1970: the year 2112; what was written later was written then
+LATEST = (1 << 52) - 1  # 52 bits of microseconds after 1970: the year 2112; what was written later was written then
 CONTENT = 1 << 11  # what 63 bits leave beside them
 
 

@@ -18,7 +18,7 @@ Report = Callable[[str], None]
 Relations = Callable[[int], tuple[str, dict[str, str]]]
 READS = 2.0  # a split reads and writes each row once more: what is read in place may be read as often
 FINER = 5  # partitions read in place are smaller, which is faster and costs nothing; splitting into more does cost
-SAMPLED = 100_000  # entity rows that bounds of ranges are found from
+SAMPLED = 100_000  # entity rows that bounds of ranges are found from: partitions then differ by a few percent
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
 
 

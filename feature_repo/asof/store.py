@@ -31,7 +31,7 @@ from pydantic import PositiveInt
 from common.files import locked, whole
 from common.sql import literal
 from feature_repo.asof.entity_rows import EntityRows
-from feature_repo.asof.job import AsofRetrievalJob
+from feature_repo.asof.job import DIGITS, AsofRetrievalJob
 from feature_repo.asof.join import RESERVED, ViewQuery
 from feature_repo.tables import FeatureError
 
@@ -48,11 +48,11 @@ class AsofOfflineStoreConfig(DuckDBOfflineStoreConfig):
     """
 
     type: str = "feature_repo.asof.store.AsofOfflineStore"
-    memory_limit: str = "4GB"
+    memory_limit: str = "4GB"  # of DuckDB, on a machine of 8 GB
     threads: PositiveInt | None = None
     temp_directory: str | None = None
-    rows_per_partition: PositiveInt = 80_000_000
-    entity_rows_per_partition: PositiveInt = 50_000
+    rows_per_partition: PositiveInt = 80_000_000  # joined within the limit above, as measured (README)
+    entity_rows_per_partition: PositiveInt = 50_000  # fewer take less time than a partition's own cost
 
 
 class AsofOfflineStore(DuckDBOfflineStore):
@@ -124,7 +124,7 @@ class AsofOfflineStore(DuckDBOfflineStore):
         for batch in table.to_batches():
             digest.update(batch.serialize())
         folder = Path(path).parent
-        with locked(folder), whole(folder / f"appended-{digest.hexdigest()[:16]}.parquet") as partial:
+        with locked(folder), whole(folder / f"appended-{digest.hexdigest()[:DIGITS]}.parquet") as partial:
             pq.write_table(table, partial)
         if progress:
             progress(len(table))

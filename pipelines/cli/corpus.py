@@ -1,9 +1,14 @@
-"""The commands that make a corpus."""
+"""The commands that make a corpus, and that show what is in one."""
 
+import json
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import BaseModel
+from rich.table import Table
 
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
 from pipelines.cli.output import err, out
@@ -12,7 +17,12 @@ if TYPE_CHECKING:
     from corpus.simulation.causes import SimulationSettings
     from pipelines.local.workspace import Workspace
 
-corpus_app = typer.Typer(help="Make a corpus: simulated, or from your own videos.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from corpus.summary import Dense, Labels, Summary
+
+corpus_app = typer.Typer(
+    help="Make a corpus: simulated, or from your own videos. Show what is in one.", no_args_is_help=True
+)
 
 
 @corpus_app.command("simulate")
@@ -61,6 +71,73 @@ def corpus_import(
     out.print(f"Imported {listed} to {target}")
     for sentence in imported.uncounted:
         out.print(sentence)
+
+
+@corpus_app.command("show")
+def corpus_show(
+    name: Annotated[
+        str | None, typer.Argument(help="A corpus, by name or path. Default: each of the workspace.")
+    ] = None,
+    workspace: WorkspaceOption = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of corpora, for programs.")] = False,
+) -> None:
+    """Show what a corpus holds: its videos, its labels by name and class, its dense tables."""
+    from corpus.summary import summarise
+
+    where = workspace_at(workspace)
+    found = (
+        [where.corpus(name)]
+        if name is not None
+        else sorted(path.parent for path in (where.folder / "corpora").glob("*/corpus.json"))
+    )
+    summaries = [summarise(folder) for folder in found]
+    if as_json:
+        out.print(json.dumps([asdict(each) for each in summaries], indent=1, default=_as_json))
+        return
+    if not summaries:
+        out.print("There is no corpus here yet: make one with 'cpfd corpus simulate' or 'cpfd corpus import'")
+    for each in summaries:
+        _print_summary(each)
+
+
+def _print_summary(corpus: "Summary") -> None:
+    out.print(f"{corpus.name}{' (simulated)' if corpus.simulated else ''}: {corpus.description}")
+    out.print(f"Made by: {corpus.made_by}\nIn: {corpus.folder}")
+    span = f" published {_day(corpus.first)} to {_day(corpus.last)}," if corpus.videos else ""
+    out.print(f"{corpus.videos:,} videos,{span} {corpus.stored:,} of them stored, {corpus.groups:,} groups\n")
+    if corpus.labels:
+        out.print(_labels_table(corpus.labels))
+    if corpus.dense:
+        out.print(_dense_table(corpus.dense))
+
+
+def _labels_table(labels: "list[Labels]") -> Table:
+    columns = ("labels", "classes", "made", "half of them within")
+    table = Table(*columns, title="labels: what a task names as 'labels', or is named after", box=None)
+    for each in labels:
+        classes = ", ".join(f"{count:,} {label}" for label, count in each.classes.items())
+        delay = "" if each.median_delay_hours is None else f"{each.median_delay_hours:.1f} h of publication"
+        table.add_row(each.name, classes, f"{_day(each.first)} to {_day(each.last)}", delay)
+    return table
+
+
+def _dense_table(dense: "list[Dense]") -> Table:
+    columns = ("table", "owner", "rows", "features", "what it is")
+    table = Table(*columns, title="dense tables: what a task's 'features' can name", box=None)
+    for each in dense:
+        features = ", ".join(each.declared.features)
+        table.add_row(each.name, each.declared.owner, f"{each.rows:,}", features, each.declared.description)
+    return table
+
+
+def _day(moment: datetime | None) -> str:
+    return "never" if moment is None else f"{moment:%Y-%m-%d}"
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(exclude_none=True)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def simulate_corpus(

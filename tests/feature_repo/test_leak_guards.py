@@ -83,7 +83,7 @@ def test_the_feast_command_refuses_it_too(corpus, tmp_path):
 
 
 def canary_auc(labelled: pd.DataFrame, values: pd.DataFrame) -> float:
-    """How well the canary tells the label; 0.5 for videos without a value."""
+    """How well the canary predicts the label; 0.5 for videos without a value."""
     canary = values.set_index("video_id").canary.reindex(labelled.video_id).fillna(0.5)
     return float(roc_auc_score(labelled.label == "low_quality", canary))
 

@@ -1,10 +1,12 @@
 """What tests of the feature store share: small feature repositories over files of their own, and a plain reference."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,7 @@ VIDEO = Entity(name="video", join_keys=["video_id"], value_type=ValueType.STRING
 CREATOR = Entity(name="creator", join_keys=["creator_id"], value_type=ValueType.INT64)
 FIELDS = {"count": Field(name="count", dtype=Float32), "vector": Field(name="vector", dtype=Array(Float32))}
 TIMES = ("event_timestamp", "created_timestamp")
+JUNE = pd.Timestamp("2026-06-01", tz="UTC")
 
 
 def write_history(
@@ -94,3 +97,29 @@ def plain_answer(
         rows = rows[rows.created_timestamp <= moment]
     newest = rows.sort_values(list(TIMES), kind="stable").tail(1)
     return newest[column].iloc[0] if len(newest) else None
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """What a retrieval says of its folder."""
+    return json.loads((folder / "_retrieval.json").read_text())
+
+
+def rows_of(folder: Path) -> pd.DataFrame:
+    """What a retrieval wrote, in the order of the entity rows."""
+    return pq.read_table(folder).to_pandas().sort_values("row", ignore_index=True)
+
+
+def hours(values: Iterable[float]) -> pd.Series:
+    """Times so many hours after the first of June."""
+    return pd.Series(JUNE + pd.to_timedelta(list(values), unit="h")).astype("datetime64[us, UTC]")
+
+
+def numbers(values: Iterable[Any]) -> np.ndarray:
+    """Values as numbers, NaN for any that is missing."""
+    return np.array([np.nan if value is None or value is pd.NA else float(value) for value in values])
+
+
+def entities_of(rows: Sequence[tuple[str, float]]) -> pd.DataFrame:
+    """Entity rows of (video, hour), numbered in the order given."""
+    times = hours(hour for _, hour in rows)
+    return pd.DataFrame({"video_id": [key for key, _ in rows], "event_timestamp": times, "row": range(len(rows))})

@@ -18,6 +18,6 @@ def write_privileged(
             table.take(pa.array(range(part, len(table), parts), pa.int64())), folder / f"part-{part:05}.parquet"
         )
     features = [name for name in table.column_names if name not in ("video_id", "event_timestamp")]
-    told = {name: {"view": "", **(described or {}).get(name, {})} for name in features}
-    (folder / "_features.json").write_text(json.dumps({"features": told}))
+    listed = {name: {"view": "", **(described or {}).get(name, {})} for name in features}
+    (folder / "_features.json").write_text(json.dumps({"features": listed}))
     return folder

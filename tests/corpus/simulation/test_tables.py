@@ -138,7 +138,7 @@ def test_values_are_in_range_and_a_few_are_missing(tables):
     assert scores.topic_scores.map(sum).between(0.999, 1.001).all()
 
 
-def test_features_and_words_tell_of_the_labels(tables):
+def test_features_and_words_follow_from_what_labels_do(tables):
     labels = read_table(tables / "labels", LABELS).to_pandas().pivot(index="video_id", columns="task", values="label")
     first = [dense(tables, view).groupby("video_id").first()[features] for view, features in VIEWS.items()]
     videos = read_table(tables / "videos", VIDEOS).to_pandas().set_index("video_id")
@@ -208,9 +208,9 @@ def test_a_corpus_that_is_there_is_kept_and_a_failed_one_leaves_nothing(tables, 
 
 def test_progress_counts_videos(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "VIDEOS_A_FILE", 40)
-    told = []
-    simulate_tables(tmp_path / "it's a corpus", SimulationSettings(videos=100, days=10), progress=told.append)
-    assert told == [40, 80, 100]
+    reported = []
+    simulate_tables(tmp_path / "it's a corpus", SimulationSettings(videos=100, days=10), progress=reported.append)
+    assert reported == [40, 80, 100]
 
 
 def test_a_window_of_it_has_labelled_rows_of_every_split(tables, task):

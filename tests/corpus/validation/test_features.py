@@ -65,8 +65,8 @@ def test_good_features_pass(tmp_path):
 )
 def test_ranges_missing_rates_and_values_that_are_not_finite(tmp_path, values, severity, sentence):
     findings = found(tmp_path, a=values, b=GOOD)
-    told = [finding for finding in findings if finding.severity == severity]
-    assert any(re.search(sentence, each.sentence) for each in told), findings
+    reported = [finding for finding in findings if finding.severity == severity]
+    assert any(re.search(sentence, each.sentence) for each in reported), findings
 
 
 def test_vectors_are_judged_by_their_extremes_and_their_length(tmp_path):
@@ -74,19 +74,19 @@ def test_vectors_are_judged_by_their_extremes_and_their_length(tmp_path):
     for name in "abc":
         (tmp_path / name).mkdir()
     assert found(tmp_path / "a", a=good) == []
-    (told,) = found(tmp_path / "b", a=[*good[:-2], None, [0.2]])
-    assert told.severity == CRITICAL
-    assert told.sentence.startswith("every vector has as many elements: 2 of 2 rows fail, such as least of a")
-    told = [finding.sentence for finding in found(tmp_path / "c", a=[*good[:-1], [0.2, 7.0]])]
-    assert told == ["values are inside their range: 1 of 2 rows fail, such as greatest of a: 0.003333 (v299: 7)"]
+    (reported,) = found(tmp_path / "b", a=[*good[:-2], None, [0.2]])
+    assert reported.severity == CRITICAL
+    assert reported.sentence.startswith("every vector has as many elements: 2 of 2 rows fail, such as least of a")
+    reported = [finding.sentence for finding in found(tmp_path / "c", a=[*good[:-1], [0.2, 7.0]])]
+    assert reported == ["values are inside their range: 1 of 2 rows fail, such as greatest of a: 0.003333 (v299: 7)"]
 
 
-def test_drift_against_the_previous_window_is_told_and_stops_where_the_task_says_so(tmp_path, rng):
+def test_drift_against_the_previous_window_is_reported_and_stops_where_the_task_says_so(tmp_path, rng):
     now, before = rng.normal(1.0, 0.1, 2_000).clip(0, 1), rng.normal(0.5, 0.1, 2_000).clip(0, 1)
-    (told,) = found(tmp_path, a=now, b=rng.random(2_000), before={"a": before, "b": rng.random(2_000)})
-    assert told.severity == "warning"
-    assert told.sentence.startswith("features drift by at most 0.25")
-    assert "1 of 2 rows fail, such as a: " in told.sentence
+    (reported,) = found(tmp_path, a=now, b=rng.random(2_000), before={"a": before, "b": rng.random(2_000)})
+    assert reported.severity == "warning"
+    assert reported.sentence.startswith("features drift by at most 0.25")
+    assert "1 of 2 rows fail, such as a: " in reported.sentence
     strict = LIMITS.model_copy(update={"stops_on": ("drift",)})
     (tmp_path / "again").mkdir()
     with pytest.raises(DataInvalid, match="features drift by at most"):
@@ -95,8 +95,8 @@ def test_drift_against_the_previous_window_is_told_and_stops_where_the_task_says
 
 def test_a_feature_that_went_missing_has_drifted(tmp_path):
     half = np.where(np.arange(1_000) % 2, np.nan, GOOD)
-    (told,) = found(tmp_path, a=[None if np.isnan(v) else v for v in half], before={"a": GOOD})
-    assert "drift" in told.sentence
+    (reported,) = found(tmp_path, a=[None if np.isnan(v) else v for v in half], before={"a": GOOD})
+    assert "drift" in reported.sentence
 
 
 @pytest.mark.parametrize(("now", "before"), [(GOOD, [0.9] * 199), ([0.9] * 199, GOOD)])
@@ -114,8 +114,8 @@ def test_too_few_videos_of_either_window_leave_drift_open(tmp_path, now, before)
     ],
 )
 def test_a_feature_of_nearly_one_value_drifts_whichever_way_it_leaves_it(tmp_path, before, now):
-    (told,) = found(tmp_path, a=now, before={"a": before})
-    assert "features drift by at most 0.25" in told.sentence
+    (reported,) = found(tmp_path, a=now, before={"a": before})
+    assert "features drift by at most 0.25" in reported.sentence
 
 
 def test_a_feature_of_nearly_one_value_that_stays_does_not_drift(tmp_path, rng):
@@ -125,8 +125,8 @@ def test_a_feature_of_nearly_one_value_that_stays_does_not_drift(tmp_path, rng):
 
 def test_a_vector_with_an_element_missing_is_missing(tmp_path):
     vectors = [[0.1, None] if n < 300 else [0.1, float("nan")] if n < 400 else [0.1, 0.2] for n in range(1_000)]
-    (told,) = found(tmp_path, a=vectors)
-    assert told.sentence.startswith("values are finite (what is not counts as missing): 2 of 2 rows fail")
+    (reported,) = found(tmp_path, a=vectors)
+    assert reported.sentence.startswith("values are finite (what is not counts as missing): 2 of 2 rows fail")
     statistics = feature_statistics(tmp_path / "now", tmp_path / "catalogue.parquet", tmp_path / "before")
     assert statistics.missing_share.tolist() == [0.4, 0.4]
 
@@ -165,14 +165,14 @@ def test_the_stability_index_is_its_formula():
         ({"repeated_rows": 3}, "no video has two rows of one event and created time .* such as a: 3"),
     ],
 )
-def test_what_is_known_of_a_views_times_is_told(tmp_path, times, sentence):
-    (told,) = found(tmp_path, times, a=GOOD)
-    assert told.severity == "warning"
-    assert re.search(sentence, told.sentence)
+def test_what_is_known_of_a_views_times_is_reported(tmp_path, times, sentence):
+    (reported,) = found(tmp_path, times, a=GOOD)
+    assert reported.severity == "warning"
+    assert re.search(sentence, reported.sentence)
 
 
 @pytest.mark.parametrize("videos", [[f"v{n}" for n in range(999)], ["v0", *[f"v{n}" for n in range(999)]]])
 def test_rows_that_are_not_the_windows_videos_stop_the_run(tmp_path, videos):
-    told = [finding.sentence for finding in found(tmp_path, videos=videos, a=GOOD) if finding.severity == CRITICAL]
-    assert any("those of the window's videos, each once" in sentence for sentence in told)
-    assert any("every video has one row" in sentence for sentence in told) == (len(videos) != 1_000)
+    reported = [finding.sentence for finding in found(tmp_path, videos=videos, a=GOOD) if finding.severity == CRITICAL]
+    assert any("those of the window's videos, each once" in sentence for sentence in reported)
+    assert any("every video has one row" in sentence for sentence in reported) == (len(videos) != 1_000)

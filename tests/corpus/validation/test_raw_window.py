@@ -1,4 +1,4 @@
-"""Great Expectations over the raw window: what stops a run, what is set aside, what is told."""
+"""Great Expectations over the raw window: what stops a run, what is set aside, what is reported."""
 
 import re
 
@@ -101,8 +101,8 @@ def test_videos_without_media_are_set_aside_where_frames_are_read(facts, task, t
     looked = media_facts(few, probe, lambda _: None)
     _, aside = set_aside_catalogue(looked)
     assert (aside.reason == "no media").sum() == 3
-    (told,) = [each.sentence for each in found(looked, task, tmp_path) if "media can be opened" in each.sentence]
-    assert "no media" in told
+    (reported,) = [each.sentence for each in found(looked, task, tmp_path) if "media can be opened" in each.sentence]
+    assert "no media" in reported
     with pytest.raises(CorpusError, match="none of the window's videos has media .* leave frames out"):
         media_facts(rows.assign(media_uri=None), probe, lambda _: None)
 

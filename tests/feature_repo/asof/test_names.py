@@ -1,4 +1,4 @@
-"""Names of columns, files and folders, and types as they come: they are told apart, or refused in one sentence."""
+"""Names of columns, files and folders, and types as they come: they are kept apart, or refused in one sentence."""
 
 from pathlib import Path
 

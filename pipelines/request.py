@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from corpus.contract import newest_publication, read_manifest, snapshot_id
-from corpus.window import window_start
+from corpus.window import require_window, window_start
+from feature_repo.services import require_features
 from pipelines.local.workspace import Workspace
 from pipelines.task import Task
 
@@ -49,11 +50,14 @@ class Request:
         after the corpus's newest video.
 
         Raises:
-            CorpusError: there is no corpus where the task says.
+            CorpusError: there is no corpus where the task says, or it has nothing for the task in this window.
+            FeatureError: the corpus lacks a dense table that the task names.
         """
         corpus = workspace.corpus(task.corpus)
         read_manifest(corpus)
         end = (end or day_after_newest(corpus)).replace(tzinfo=UTC)
+        require_window(corpus, task.labels, task.classes, window_start(end, months), end)
+        require_features(corpus, task.task, task.features)
         return cls(
             task,
             Inputs(

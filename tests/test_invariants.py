@@ -1,6 +1,5 @@
 """One test for each invariant of the design; each fails when its invariant is broken."""
 
-import ast
 import zipfile
 
 import numpy as np
@@ -9,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from source_code import outside_sources, python_files
 
 from corpus.simulation.declarations import DENSE
 from feature_repo.views import feature_views
@@ -22,7 +20,7 @@ from models.training.new_networks import new_classifier, save_network
 from models.training.prediction import predict_logits
 from pipelines.graphs.compile import compile_task
 from pipelines.task import load_task, task_files
-from promotion.registry import SIGNATURE
+from promotion.student_package import signature
 from serving.archive import build_archive
 from serving.predictor import Predictor
 
@@ -65,7 +63,7 @@ def test_1_views_are_offline_and_nothing_that_is_served_names_a_feature(corpus, 
     assert {field.name for view in views for field in view.features} == PRIVILEGED_NAMES
     assert all(view.online is False and view.tags["privileged"] == "true" for view in views)
     assert len(PRIVILEGED_NAMES) >= 10
-    assert {column.name for column in SIGNATURE.inputs} == {"video", "title", "overlay_text"}
+    assert {column.name for column in signature().inputs} == {"video", "title", "overlay_text"}
     model = new_classifier(run_data, recipe, 0)
     save_network(model, run_data.tokenizer, [], tmp_path / "student")
     archive = zipfile.ZipFile(build_archive(tmp_path / "student", "low_quality", "1", 0.5, tmp_path / "archive"))
@@ -193,85 +191,6 @@ def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data,
         np.testing.assert_allclose(list(answer.scores.values()), scores, atol=1e-4)
         other = predictor.predict(rows.media_uri.iloc[-1 if row.Index != rows.index[-1] else 0], row.title, "")
         assert abs(next(iter(other.scores.values())) - scores[0]) > 1e-3  # the frames do matter
-
-
-# 6. A run is a function of settings, window, data, seed and code: training twice is in models/test_training.py,
-#    the five on the model version are in the end-to-end test. Here: no step knows another source of chance or time.
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import time\ntime.time()",
-        "from time import time\ntime()",
-        "import time as t\nt.time_ns()",
-        "from os import environ\nenviron['HOME']",
-        "import os\nos.environ.get('HOME')",
-        "import os\nos.getenv('HOME')",
-        "import random\nrandom.random()",
-        "from random import shuffle\nshuffle([])",
-        "import numpy as np\nnp.random.rand(3)",
-        "import numpy as np\nnp.random.seed(0)",
-        "import numpy as np\nnp.random.default_rng()",
-        "from numpy.random import default_rng\ndefault_rng()",
-        "from datetime import datetime\ndatetime.now()",
-        "import datetime\ndatetime.date.today()",
-        "import pandas as pd\npd.Timestamp.now()",
-        "import uuid\nuuid.uuid4()",
-        "import secrets\nsecrets.token_hex()",
-    ],
-)
-def test_6_the_check_sees_every_way_to_ask(source):
-    assert outside_sources(source)
-
-
-def test_6_the_check_leaves_durations_and_seeded_chance_alone():
-    source = "import time\nimport numpy as np\nrandom = np.random.default_rng(3)\nrandom.normal()\ntime.monotonic()"
-    assert outside_sources(source) == []
-
-
-def test_6_no_room_below_the_command_line_asks_for_the_time_or_the_environment():
-    rooms = ("common", "models", "corpus", "feature_repo", "serving", "promotion", "reports", "components")
-    asked = {
-        (path.name, name) for path in python_files(*rooms, least=90) for _, name in outside_sources(path.read_text())
-    }
-    # A server's process inherits its caller's environment; MLflow is told to send no telemetry before it is imported.
-    # Feast's own command has no argument for the corpus.
-    assert {(file, name.removesuffix(".setdefault")) for file, name in asked} == {
-        ("server.py", "os.environ"), ("server.py", "os.environ.get"), ("registry.py", "os.environ"),
-        ("definitions.py", "os.environ"), ("definitions.py", "os.environ.get"),
-    }  # fmt: skip
-
-
-# 7. Data never runs code.
-
-
-def test_7_nothing_is_loaded_or_saved_by_a_way_that_runs_code():
-    forbidden = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
-    rooms = ("common", "models", "corpus", "feature_repo", "serving", "promotion", "reports", "components", "pipelines")
-    files = python_files(*rooms, least=110)
-    for path in files:
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                named = {alias.name for alias in node.names}
-                names = [node.module or ""] if named != {"UnpicklingError"} else []  # an exception runs nothing
-            assert not forbidden & {name.split(".")[0] for name in names}, path
-            if isinstance(node, ast.Call):
-                called = ast.unparse(node.func)
-                if called == "torch.load":  # reads tensors and refuses objects
-                    assert "weights_only=True" in {ast.unparse(each) for each in node.keywords}, path
-                    continue
-                assert called not in {
-                    "torch.save",
-                    "np.load",
-                    "pd.read_pickle",
-                    "yaml.load",
-                    "eval",
-                    "exec",
-                }, path
 
 
 def test_the_soft_targets_of_a_run_read_back_as_they_were(artifacts, run_data, recipe, teachers, tmp_path):

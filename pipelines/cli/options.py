@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from common.errors import UserError
+
 if TYPE_CHECKING:
     from pipelines.local.workspace import Workspace
     from pipelines.task import Task
@@ -43,6 +45,8 @@ def workspace_at(folder: Path) -> "Workspace":
 
 def tasks_folder(workspace: "Workspace", tasks: Path | None) -> Path:
     """Where the user's own task files are looked for."""
+    if tasks is not None and not tasks.is_dir():
+        raise UserError(f"there is no folder of task files at {tasks}")
     return tasks or workspace.tasks
 
 

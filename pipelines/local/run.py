@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from common.errors import UserError
-from corpus.window import require_window
 from pipelines.local.outcome import Outcome, find_outcome, find_study, keep_start
 from pipelines.local.run_state import FINISHED, RUNNING, run_states
 from pipelines.local.runner import LOG_FILE, RunResult, run_locally, steps_of
@@ -43,7 +42,6 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
         watching: given the number of steps, what is told how the run goes on.
 
     Raises:
-        CorpusError: the corpus has nothing for this task in this window; nothing was started.
         RunFailed: a step failed.
     """
     from pipelines.graphs.retrain import retrain_pipeline
@@ -51,7 +49,6 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
     from reports.publishing import PublishedRun, publish
 
     task = request.task
-    require_window(request.corpus, task.labels, task.classes, request.start, request.end)
     prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
     with _recorded(request, workspace):
         result = _run(retrain_pipeline(task), request, workspace, cached, watching)
@@ -77,9 +74,7 @@ def run_study(
     """Run the study of a task. Returns the run, its page and its measures."""
     from pipelines.graphs.ablate import ablate_pipeline
 
-    task = request.task
-    require_window(request.corpus, task.labels, task.classes, request.start, request.end)
-    result = _run(ablate_pipeline(task, seeds), request, workspace, cached, watching)
+    result = _run(ablate_pipeline(request.task, seeds), request, workspace, cached, watching)
     return result, *find_study(result.folder)
 
 
@@ -89,9 +84,7 @@ def run_pretraining(request: Request, workspace: Workspace, output: Path, watchi
 
     if output.exists():
         raise UserError(f"{output} is there already: name another folder with --output")
-    task = request.task
-    require_window(request.corpus, task.labels, task.classes, request.start, request.end)
-    result = _run(pretrain_pipeline(task), request, workspace, True, watching)
+    result = _run(pretrain_pipeline(request.task), request, workspace, True, watching)
     keep_start(result.folder, output)
     return result
 

@@ -36,6 +36,7 @@ def curves(probabilities: Probabilities, labels: np.ndarray, classes: int) -> tu
         roc.plot(x, y, color=COLOURS[name], label=name)
         pr.plot(recall, precision, color=COLOURS[name], label=name)
     for axes in (roc, pr):
+        axes.set_ylim(0, 1.02)
         axes.legend(frameon=False)
     return svg(roc_figure), svg(pr_figure)
 

@@ -22,8 +22,7 @@ def bars(measures: pd.DataFrame, names: list[str]) -> str:
             axes.errorbar(x, value.mean, yerr=np.nan_to_num(value.half), color="#1f2328", capsize=3)
             axes.plot(np.full(len(own), x), own[metric], ".", color="#1f2328", markersize=3)
     axes.set_xticks(range(len(names)), names)
-    shown = measures[measures.model.isin(names)][["f1", "roc_auc"]]
-    axes.set_ylim(max(0.0, shown.min().min() - 0.08), min(1.0, shown.max().max() + 0.05))
+    axes.set_ylim(0, 1)
     return svg(figure)
 
 

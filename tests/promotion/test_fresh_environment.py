@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from run_records import TASK, Ledger, record
 
-from models.training import recipes
+from models.training.new_networks import new_classifier, save_network
 from promotion.records import record_run
 from promotion.student_package import requirements, signature
 from serving.predictor import Predictor
@@ -56,7 +56,7 @@ def test_the_registered_model_answers_as_the_predictor_without_this_project(
 ):
     chosen = recipe.model_copy(update={"modalities": modalities})
     student = tmp_path / "trained"
-    recipes.save_network(recipes.new_student(run_data, chosen, 0), run_data.tokenizer, [], student)
+    save_network(new_classifier(run_data, chosen, 0), run_data.tokenizer, [], student)
     settings = {"task": TASK, "modalities": list(modalities)}
     record_run(tracking_uri, record(tmp_path / "files", "run", student=student, settings=settings))
     rows = catalogue.iloc[:2]

@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from pipelines.local.adoption import WorkspaceMoved, adopt, require_own_place
 from pipelines.local.workspace import Workspace
-from promotion.registry import prepare
+from promotion.tracking import prepare
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from pipelines.local.run_state import RunState
 from pipelines.local.status import task_status
 from pipelines.local.workspace import Workspace
-from promotion.registry import prepare
+from promotion.tracking import prepare
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 Run with ``make evidence``. Every seed draws everything anew that chance has a hand in: folds, which training rows keep
 their label, the teacher, the students, and for a random split the rows themselves. What is finished is kept below
-``build/evidence`` under the digest of the code, so that a run that was stopped goes on.
+``build/evidence`` under the digest of the code, so that a run that was stopped resumes.
 """
 
 import argparse

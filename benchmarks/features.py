@@ -41,7 +41,7 @@ REFERENCE, OURS = "DuckDB as-of join", "as-of store"
 class Case:
     """Tables below ``folder``: dense/VIEW/*.parquet and catalogue.parquet (video_id, as_of, label).
 
-    ``millions`` of videos where cases differ in nothing else, so that they tell how time grows.
+    ``millions`` of videos where cases differ in nothing else, so that they show how time grows.
     """
 
     name: str
@@ -224,7 +224,7 @@ def main() -> None:
 
 
 def report(case: Case, rows: list[tuple[int, str, float, float]]) -> None:
-    """Medians over rounds; ratios are taken within a round, and told with their range."""
+    """Medians over rounds; ratios are taken within a round, and printed with their range."""
     by_round = {(number, contender): seconds for number, contender, seconds, _ in rows}
     for contender in case.contenders:
         own = [(number, seconds, gib) for number, name, seconds, gib in rows if name == contender]
@@ -237,8 +237,8 @@ def report(case: Case, rows: list[tuple[int, str, float, float]]) -> None:
             else ""
         )
         seconds, gib = statistics.median(s for _, s, _ in own), max(g for _, _, g in own)
-        told = f"{seconds:.1f} | {gib:.1f}" if math.isfinite(seconds) else f"over {LIMITS[contender]} |"
-        print(f"| {case.name} | {contender} | {told} | {ratio} |", flush=True)
+        figures = f"{seconds:.1f} | {gib:.1f}" if math.isfinite(seconds) else f"over {LIMITS[contender]} |"
+        print(f"| {case.name} | {contender} | {figures} | {ratio} |", flush=True)
 
 
 if __name__ == "__main__":

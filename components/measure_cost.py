@@ -1,4 +1,4 @@
-"""What the teacher with its dense features costs, against the student (SEED-1 table 4)."""
+"""What the teacher with its dense features costs, against the student (Shi et al., CIKM 2024, table 4)."""
 
 from kfp.dsl import Artifact, Dataset, Input, Model, Output
 

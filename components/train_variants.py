@@ -33,7 +33,7 @@ def train_variants(
     epochs = step_matched_epochs(pd.read_parquet(catalogue.path, columns=["split"]), settings)
     if epochs is not None and any(each.name == BASELINE for each in chosen):
         chosen.append(Variant(name=STEPS, epochs=epochs))
-    told = counter("trained", seeds * len(chosen))
-    students = train_variants(ground, chosen, range(seeds), progress=told)
+    progress = counter("trained", seeds * len(chosen))
+    students = train_variants(ground, chosen, range(seeds), progress=progress)
     teacher = teacher_rows(ground.catalogue, Path(teacher_scores.path), settings, 0)
     pd.concat([students, teacher], ignore_index=True).to_parquet(scores.path, index=False)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.distillation import methods
 from models.distillation.mappings import MAPPINGS
-from models.distillation.named import changed_kind
+from models.distillation.named_settings import changed_kind
 from models.distillation.settings import DistillationSettings
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.metrics import JUDGED, TITLES

@@ -18,7 +18,12 @@ from common.errors import UserError
 from common.files import whole
 from models.settings import ClipSettings
 
-WRITE_BATCH = 64
+WRITE_BATCH = 64  # clips a record batch: some 80 MB of 8 frames at 224 pixels, so that memory stays small
+# Frames held while a video's length is not known, for each that is wanted: the nearest held one is then at most a
+# quarter of a segment away.
+HELD = 4
+# Containers may declare a few frames more than there are; one that lacks a tenth was cut off.
+LEAST_SHARE = 0.9
 # Formats that hold their own content. FFmpeg also reads playlists, through which a video could name other files.
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,mpegvideo,asf,ogg,h264,hevc,gif,apng,"
@@ -93,12 +98,12 @@ def decode_clip(source: str | bytes, settings: ClipSettings) -> np.ndarray:
             if count > settings.longest_video:
                 raise MediaError(f"longer than {settings.longest_video} frames")
             if (count - 1) % stride == 0:
-                if len(kept) == 4 * settings.frames:
+                if len(kept) == HELD * settings.frames:
                     kept, stride = kept[::2], 2 * stride
                 kept.append(_resized(frame, size))
     if not kept:
         raise MediaError("no frames in the video")
-    if count < 0.9 * declared:
+    if count < LEAST_SHARE * declared:
         raise MediaError(f"truncated: {count} of {declared} frames decode")
     starts = [index * count / settings.frames for index in range(settings.frames)]
     return np.stack([kept[min(round(start / stride), len(kept) - 1)] for start in starts])

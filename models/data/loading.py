@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from models.data.dataset import Videos
 from models.data.tensors import Batch
 
-AHEAD = 4
+AHEAD = 4  # batches ready a worker: enough for videos of uneven length, few enough for shared memory
 
 
 class _Rows(Dataset):
@@ -42,7 +42,7 @@ class Loader:
             prefetch_factor=AHEAD if workers else None,
             pin_memory=device.type == "cuda",
             # A generator of its own: else each start of an iteration draws from the one that dropout draws from,
-            # and a training that goes on in the middle of an epoch would draw once more than one that never ended.
+            # and a training that resumes in the middle of an epoch would draw once more than one that never ended.
             generator=torch.Generator(),
         )
 

@@ -14,7 +14,10 @@ from common.errors import UserError
 from models.settings import MODALITIES, TextSettings
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-LONGEST_TEXT = 4_096
+LONGEST_TEXT = 4_096  # characters: many times what any token budget reads, and a bound on what a hostile text costs
+ALPHABET_DIVISOR = (
+    4  # at most a quarter of a vocabulary is single characters: enough for one script, words have the rest
+)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -44,7 +47,7 @@ def learn_tokenizer(texts: Iterable[str], settings: TextSettings) -> PreTrainedT
     for word, count in counts.items():
         for character in word:
             characters[character] += count
-    alphabet = [c for c, _ in _ranked(characters)[: settings.vocabulary // 4]]
+    alphabet = [c for c, _ in _ranked(characters)[: settings.vocabulary // ALPHABET_DIVISOR]]
     frequent = [word for word, count in _ranked(counts) if count > 1 and len(word) > 1]
     pieces = [*SPECIAL, *alphabet, *(f"##{c}" for c in alphabet), *frequent]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces[: settings.vocabulary]))}

@@ -10,10 +10,10 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
-from models.distillation.named import by_name, chosen
+from models.distillation.named_settings import by_name, chosen
 
 EVEN_ODDS = math.log(2)  # the loss of a teacher that gives the label half of its trust
-# Medians and shares of fewer errors than these say little: their standard error is a quarter of the spread.
+# Medians and shares of fewer errors than these say little: a median's standard error is over a quarter of the spread.
 FEWEST_ERRORS = 20
 # What a sigmoid falls back on: at ln 2 +- 0.5 it has alpha .88 and .12, near the bounds of the other mappings.
 PLAIN_SLOPE = 4.0

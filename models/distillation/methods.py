@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from models.distillation.mappings import ExponentialDecay, Mapping
-from models.distillation.named import by_name, chosen
+from models.distillation.named_settings import by_name, chosen
 
 # Settings are read by every command, and torch takes seconds to import: only what trains waits for it.
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch.nn.functional import cross_entropy
 
+# Where the temperature of a calibration is sought: beyond these logits are all but one-hot, or all but even.
 TEMPERATURES = (0.05, 20.0)
 
 
@@ -56,7 +57,7 @@ class SoftTargets:
 
     @property
     def loss(self) -> np.ndarray:
-        """The teacher's cross-entropy with the label at T = 1, NaN without one: what alpha is made of (METHODS 1.3)."""
+        """The teacher's cross-entropy with the label at T = 1, NaN without one: what alpha is made of."""
         chosen = np.take_along_axis(_log_softmax(self.logits), np.maximum(self.labels, 0)[:, None], axis=1)[:, 0]
         return np.where(self.labelled, -chosen, np.nan).astype(np.float32)
 

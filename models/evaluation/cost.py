@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.data.tensors import Batch
 from models.training.prediction import forward
 
-PASSES = 10
+PASSES = 10  # so that the median is none of the few that another process disturbed
 
 
 class Cost(BaseModel, frozen=True, extra="forbid"):

@@ -15,6 +15,8 @@ from models.evaluation.metrics import (
 from models.evaluation.resampling import bootstrap_f1
 
 MODELS = ("baseline", "student", "teacher")
+# Of a smaller gap between teacher and baseline a share says nothing: a rounding of the third decimal would move it by a
+# tenth.
 SMALLEST_GAP = 0.005
 
 
@@ -42,7 +44,7 @@ class Evaluation(BaseModel, frozen=True, extra="forbid"):
 
     ``difference`` is the student's F1 less the baseline's, with its 95 % interval over paired resamples of
     the evaluation rows. ``gap_closed`` is the student's share of the way from baseline to teacher, by metric;
-    None where the teacher is less than 0.005 above the baseline: there is no gap to close (METHODS 1.6).
+    None where the teacher is less than 0.005 above the baseline: there is no gap to close.
     """
 
     classes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The text encoder whose upper layers read the clip: BERT or RoBERTa, split in two (METHODS 2.2)."""
+"""The text encoder whose upper layers read the clip: BERT or RoBERTa, split in two (Zeng et al., ICML 2022)."""
 
 from typing import Any
 

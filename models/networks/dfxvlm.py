@@ -1,4 +1,4 @@
-"""DF-X-VLM, the teacher: X-VLM fused with a branch of privileged dense features (SEED-1 3.2, METHODS 1.4)."""
+"""DF-X-VLM, the teacher: X-VLM with a branch of privileged dense features (Shi et al., CIKM 2024, section 3.2)."""
 
 from typing import Any
 
@@ -7,6 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from models.networks.xvlm import XVLM, XVLMConfig, XVLMPreTrainedModel, classification_head
+
+# Of a feature's values: one in a thousand at either end may be a wild one, and shall not stretch the scale.
+OUTER_QUANTILES = (0.001, 0.999)
+QUARTILES_APART = 1.349  # the standard deviations between the quartiles of a normal distribution
 
 
 class DFXVLMConfig(XVLMConfig):
@@ -59,8 +63,9 @@ class DenseScaler(nn.Module):
             values = dense[np.isfinite(dense[:, column]), column]
             if not len(values):
                 continue
-            low, q25, median, q75, high = np.quantile(values, [0.001, 0.25, 0.5, 0.75, 0.999])
-            spread = (q75 - q25) / 1.349 or float(values.std()) or 1.0
+            low, high = np.quantile(values, OUTER_QUANTILES)
+            q25, median, q75 = np.quantile(values, [0.25, 0.5, 0.75])
+            spread = (q75 - q25) / QUARTILES_APART or float(values.std()) or 1.0
             for buffer, value in (
                 (self.low, low), (self.high, high), (self.centre, median), (self.scale, spread)
             ):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Vision encoders: pixels to the visual tokens that the cross-modal layers read (METHODS 2.1)."""
+"""Vision encoders: pixels to the visual tokens that the cross-modal layers read (Zeng et al., ICML 2022)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""X-VLM: the raw-input classifier (Zeng et al., ICML 2022; METHODS 2.1 to 2.6), from transformers parts."""
+"""X-VLM: the raw-input classifier (Zeng et al., ICML 2022), from transformers parts."""
 
 from typing import Any
 
@@ -14,9 +14,13 @@ from models.networks.cross_modal import CrossModalEncoder
 from models.networks.vision import vision_tower
 from models.settings import MODALITIES, ModelSettings, NetworkSettings
 
-# X-VLM normalises with CLIP's statistics, also in front of Swin (METHODS 2.6).
+# The official code normalises with CLIP's statistics (Radford et al., ICML 2021), also in front of Swin.
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+PROJECTION = 256  # width of the official contrastive features (Zeng et al., ICML 2022)
+WIDENING = 4  # of a transformer's feed-forward layers, in all official configs (Vaswani et al. 2017)
 
 
 class XVLMConfig(PreTrainedConfig):
@@ -38,7 +42,7 @@ class XVLMConfig(PreTrainedConfig):
         modalities: list[str] | None = None,
         clips: dict[str, Any] | None = None,
         texts: dict[str, Any] | None = None,
-        projection: int = 256,
+        projection: int = PROJECTION,
         **kwargs: Any,
     ) -> None:
         self.vision = vision or {}
@@ -64,7 +68,7 @@ class XVLMConfig(PreTrainedConfig):
             vision=vision if "frames" in settings.modalities else {},
             text=_text_arguments(settings, tokenizer) if start is None else _started_text(settings, tokenizer, start),
             fusion_layer=settings.network.text_layers if start is None else start.fusion_layer,
-            projection=256 if start is None else start.projection,
+            projection=PROJECTION if start is None else start.projection,
             modalities=list(settings.modalities),
             clips=settings.clips.model_dump(),
             texts=settings.text.model_dump(),
@@ -88,7 +92,7 @@ def _vision_arguments(settings: ModelSettings) -> dict[str, Any]:
     if net.vision == "clip":
         return shared | {
             "hidden_size": net.vision_width,
-            "intermediate_size": 4 * net.vision_width,
+            "intermediate_size": WIDENING * net.vision_width,
             "num_hidden_layers": net.vision_depths[0],
             "num_attention_heads": net.vision_heads[0],
         }
@@ -111,7 +115,7 @@ def _text_arguments(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast)
         "hidden_size": net.text_width,
         "num_attention_heads": net.text_heads,
         "num_hidden_layers": net.text_layers + net.cross_layers,
-        "intermediate_size": 4 * net.text_width,
+        "intermediate_size": WIDENING * net.text_width,
         "max_position_embeddings": text_length(settings.text, settings.modalities) + offset,
         "hidden_dropout_prob": net.dropout,
         "attention_probs_dropout_prob": 0.0,  # with dropout, fused attention falls back to the slow way on a CPU
@@ -172,7 +176,7 @@ class XVLM(XVLMPreTrainedModel):
     def visual_tokens(self, frames: Tensor) -> Tensor:
         """uint8 frames (B, F, H, W, 3) to tokens (B, F x (1 + patches), width), frames side by side.
 
-        Each frame gives its class token, then its patch tokens (METHODS 2.1, 2.5).
+        Each frame gives its class token, then its patch tokens.
         """
         batch, count = frames.shape[:2]
         # Channels first before the arithmetic: over rows of three numbers it would take ten times as long.
@@ -189,7 +193,7 @@ class XVLM(XVLMPreTrainedModel):
 
 
 def classification_head(width: int, classes: int) -> nn.Sequential:
-    """X-VLM's head (METHODS 2.4): Linear to 2x width, LayerNorm, GELU, Linear."""
+    """X-VLM's head, as its official code has it: Linear to 2x width, LayerNorm, GELU, Linear."""
     return nn.Sequential(nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Linear(2 * width, classes))
 
 

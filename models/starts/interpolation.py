@@ -11,6 +11,12 @@ ABSOLUTE = "position_embedding.weight"
 FRAMES = "frame_position"
 
 
+# Where the grid's ratio is sought: of all window sizes in use it lies well inside, and 60 halvings leave less than the
+# spacing of float64.
+RATIOS = (1.01, 1.5)
+HALVINGS = 60
+
+
 def interpolated(name: str, values: Tensor, shape: torch.Size) -> Tensor | None:
     """``values`` of the parameter ``name`` at another ``shape``; None if it is not a thing of positions."""
     if name.endswith(RELATIVE) and values.shape[1:] == shape[1:]:
@@ -23,7 +29,7 @@ def interpolated(name: str, values: Tensor, shape: torch.Size) -> Tensor | None:
 
 
 def relative_positions(table: Tensor, rows: int) -> Tensor:
-    """A Swin table (n^2, heads) at (m^2, heads), m^2 = ``rows``, on a geometric grid (METHODS 2.7).
+    """A Swin table (n^2, heads) at (m^2, heads), m^2 = ``rows``, on a geometric grid, as the official X-VLM does.
 
     The grid is dense in the middle, as near neighbours need the finer resolution: the ratio q of its steps is
     such that half the smaller table spans half the larger one.
@@ -39,8 +45,8 @@ def relative_positions(table: Tensor, rows: int) -> Tensor:
 
 
 def _geometric(old: int, new: int) -> np.ndarray:
-    low, high, half = 1.01, 1.5, old // 2
-    for _ in range(60):
+    (low, high), half = RATIOS, old // 2
+    for _ in range(HALVINGS):
         ratio = (low + high) / 2
         reach = sum(ratio**power for power in range(half))
         low, high = (ratio, high) if reach < new // 2 else (low, ratio)

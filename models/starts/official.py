@@ -1,4 +1,4 @@
-"""The official X-VLM's layout: its config files and tensor names, in ours (METHODS 2.7)."""
+"""The official X-VLM's layout: its config files and tensor names, in ours (github.com/zengyan-97/X-VLM)."""
 
 import json
 import re
@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from models.data.text import load_tokenizer
-from models.networks.xvlm import XVLMConfig
+from models.networks.xvlm import PROJECTION, WIDENING, XVLMConfig
 from models.starts.pretraining import XVLMForPretraining
 from models.starts.weights import CheckpointError, LoadReport, read_official, save_start, start_from
 
+SWIN_PATCH = 4  # pixels; the official vision configs leave it to the code (Liu et al., ICCV 2021)
 # Buffers that are computed, heads of tasks that are not ours, and a decoder tied to the embeddings.
 DROPPED = re.compile(
     r"relative_position_index$|attn_mask$|position_ids$|^bbox_head\.|\.attn\.mask$|cls\.predictions\.decoder\."
@@ -48,10 +49,10 @@ LAYER = re.compile(r"^text_encoder\.(?:bert\.|roberta\.)?encoder\.layer\.(\d+)\.
 QKV = re.compile(r"^(.*blocks\.\d+)\.attn\.qkv\.(weight|bias)$")
 
 
-def official_config(vision: dict[str, Any], text: dict[str, Any], projection: int = 256) -> XVLMConfig:
+def official_config(vision: dict[str, Any], text: dict[str, Any], projection: int = PROJECTION) -> XVLMConfig:
     """Our config out of the official ``vision_config.json`` and ``text_config.json``.
 
-    ``projection`` is the width of the contrastive features, which no config file tells.
+    ``projection`` is the width of the contrastive features, which no config file names.
 
     Raises:
         CheckpointError: a key that is needed is not there.
@@ -81,7 +82,7 @@ def official_config(vision: dict[str, Any], text: dict[str, Any], projection: in
 
 def _swin(vision: dict[str, Any], size: int) -> dict[str, Any]:
     shared = {name: vision[name] for name in ("embed_dim", "depths", "num_heads", "window_size")}
-    return {"tower": "swin", "image_size": size, "patch_size": 4, **shared}
+    return {"tower": "swin", "image_size": size, "patch_size": SWIN_PATCH, **shared}
 
 
 def _clip(vision: dict[str, Any], size: int) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _clip(vision: dict[str, Any], size: int) -> dict[str, Any]:
         "image_size": size,
         "patch_size": vision["patch_size"],
         "hidden_size": width,
-        "intermediate_size": vision.get("intermediate_size", 4 * width),
+        "intermediate_size": vision.get("intermediate_size", WIDENING * width),
         "num_hidden_layers": vision["num_hidden_layers"],
         "num_attention_heads": vision["num_attention_heads"],
         "hidden_act": vision.get("hidden_act", "quick_gelu"),
@@ -135,7 +136,7 @@ def convert_official(
     if folder.exists():
         raise CheckpointError(f"{folder} is there already: name another folder")
     state = read_official(checkpoint)
-    projection = len(state["vision_proj.weight"]) if "vision_proj.weight" in state else 256
+    projection = len(state["vision_proj.weight"]) if "vision_proj.weight" in state else PROJECTION
     vision, text = (json.loads(path.read_text()) for path in (vision_config, text_config))
     config = official_config(vision, text, projection)
     words = load_tokenizer(tokenizer)

@@ -1,4 +1,4 @@
-"""Pre-training of X-VLM on videos without labels: contrast, matching, masked words (METHODS 2.3)."""
+"""Pre-training of X-VLM on videos without labels: contrast, matching, masked words (Zeng et al., ICML 2022)."""
 
 from typing import Any, Self
 
@@ -10,9 +10,14 @@ from transformers import PreTrainedTokenizerFast
 from models.data.tensors import Losses
 from models.networks.xvlm import XVLM, XVLMConfig, XVLMPreTrainedModel, classification_head
 
-TEMPERATURES = (0.001, 0.5)
+# These are the official code's (github.com/zengyan-97/X-VLM): the range that the learned temperature is clamped to and
+# where it begins, the share of tokens that is masked and the most of a text, and what every other text weighs at least,
+# so that a negative can be drawn where all similarities vanish.
+TEMPERATURES, FIRST_TEMPERATURE = (0.001, 0.5), 0.07
 MASKED_SHARE, MOST_MASKED = 0.25, 8
 LEAST_WEIGHT = 1e-5
+# Of the chosen tokens 80 % are masked, the next 10 % become another, the others stay (Devlin et al., NAACL 2019).
+MASK_BELOW, OTHER_BELOW = 0.8, 0.9
 
 
 def contrastive_loss(video: Tensor, text: Tensor, temperature: Tensor, same: Tensor) -> Tensor:
@@ -45,7 +50,7 @@ def mask_tokens(
 
     Args:
         special: (B, L) True where a token is never masked (padding, [CLS], [SEP]).
-        continuation: (vocabulary,) True for tokens that go on with the word before them.
+        continuation: (vocabulary,) True for tokens that continue the word before them.
 
     Returns:
         the ids with masks, and labels (B, L): the original id where one was masked, -100 elsewhere.
@@ -59,12 +64,12 @@ def mask_tokens(
     labels = input_ids.masked_fill(~chosen, -100)
     fate = torch.rand(input_ids.shape, device=input_ids.device)
     other = torch.randint_like(input_ids, vocabulary)
-    masked = torch.where(chosen & (fate < 0.8), mask_id, input_ids)
-    return torch.where(chosen & (fate >= 0.8) & (fate < 0.9), other, masked), labels
+    masked = torch.where(chosen & (fate < MASK_BELOW), mask_id, input_ids)
+    return torch.where(chosen & (fate >= MASK_BELOW) & (fate < OTHER_BELOW), other, masked), labels
 
 
 def continuations(pieces: list[str]) -> list[bool]:
-    """Which pieces of a vocabulary go on with the word before them, as WordPiece (##), or BPE (no leading space)."""
+    """Which pieces of a vocabulary continue the word before them, as WordPiece (##), or BPE (no leading space)."""
     for space in ("\u0120", "\u2581"):  # byte-level and sentencepiece marks of a leading space
         if any(piece.startswith(space) for piece in pieces):
             return [not piece.startswith(space) for piece in pieces]
@@ -100,7 +105,7 @@ class XVLMForPretraining(XVLMPreTrainedModel):
             self.vision_proj = nn.Linear(self.xvlm.vision.width, config.projection)
             self.text_proj = nn.Linear(hidden, config.projection)
             self.matching_head = classification_head(hidden, 2)
-            self.temperature = nn.Parameter(torch.tensor(0.07))
+            self.temperature = nn.Parameter(torch.tensor(FIRST_TEMPERATURE))
         self.post_init()
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Weights to start from: what pre-training left, here or in the official X-VLM (METHODS 2.7)."""
+"""Weights to start from: what pre-training left, here or in the official X-VLM."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ NEW_PARTS = (
     "head.", "dense_branch.", "scaler.", "vision_proj.", "text_proj.", "matching_head.", "masked_language.",
     "temperature", "continuation", "xvlm.frame_position",
 )  # fmt: skip
-SHOWN = 5
+SHOWN = 5  # names of a long list in a message: they show the pattern, the count says the rest
 
 
 class CheckpointError(UserError):

@@ -19,7 +19,7 @@ from common.artifacts import LEARNING
 from models.data.run_data import RunData, open_run
 from models.distillation.mappings import MAPPINGS, ExponentialDecay
 from models.distillation.methods import CPFD, METHODS, DistillationMethod
-from models.distillation.named import changed_kind
+from models.distillation.named_settings import changed_kind
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.scoring import JUDGING, softmax
 from models.training.prediction import predict_logits

@@ -38,7 +38,7 @@ def for_epochs(training: TrainingSettings, epochs: int | None) -> TrainingSettin
 
 
 def parameter_groups(model: nn.Module, settings: TrainingSettings) -> list[dict[str, Any]]:
-    """No weight decay on biases, norms and other vectors; a higher rate for what starts from nothing (METHODS 2.4).
+    """No weight decay on biases, norms and other vectors; a higher rate for what starts from nothing.
 
     A network without pre-trained weights starts from nothing as a whole: one rate for all.
     """

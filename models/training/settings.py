@@ -11,6 +11,9 @@ from models.settings import ModelSettings
 class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
     """One schedule for baseline, teacher and student: AdamW, warm-up, linear decay, as many epochs each.
 
+    The defaults are those of fine-tuning X-VLM (Zeng et al., ICML 2022: weight decay, warm-up, twice the rate for the
+    head) at the learning rate of CPFD's authors (Shi et al., CIKM 2024); laptop sizes name their own.
+
     A student that also learns from unlabelled videos takes more steps an epoch than the baseline. ``batch_size``
     is the number of videos a step, over all processes and accumulated parts.
     """

@@ -1,4 +1,4 @@
-"""What shuffling a privileged feature costs the teacher: known worths are found, and only on rows that may tell."""
+"""What shuffling a privileged feature costs the teacher: known worths are found, and only on tuning rows."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ from models.evaluation.scoring import score_teachers, softmax
 from models.training.new_networks import new_teacher
 from models.training.teachers import train_teachers
 
-VIEWS = {"telling": "strong", "noise": "weak", "absence": "weak", "constant": "still"}
+VIEWS = {"marker": "strong", "noise": "weak", "absence": "weak", "constant": "still"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def settings(recipe):
 
 @pytest.fixture(scope="module")
 def data(run_data):
-    """600 videos with the corpus's texts and labels of our own making, which only dense features can tell."""
+    """600 videos with the corpus's texts and labels of our own making, which only dense features know."""
     rng = np.random.default_rng(0)
     videos = run_data.videos.select(np.arange(600) % len(run_data.videos))
     videos = dataclasses.replace(
@@ -48,11 +48,11 @@ def write(path, data, **columns):
 
 
 def known_columns(data, seed=0):
-    """A feature that tells the label, one that tells it by being absent, one that does not, one that never moves."""
+    """A feature that gives the label away, one that does by being absent, one that does not, one that never moves."""
     rng = np.random.default_rng(seed)
     positive = data.videos.labels.numpy() == 1
     return {
-        "telling": positive + 0.4 * rng.normal(size=len(positive)),
+        "marker": positive + 0.4 * rng.normal(size=len(positive)),
         "noise": rng.normal(size=len(positive)),
         "absence": pa.array(np.ones(len(positive)), mask=positive ^ (rng.random(len(positive)) < 0.2)),
         "constant": np.full(len(positive), 3.0),
@@ -78,15 +78,15 @@ def by_feature(importance):
     return {each.feature: each for each in importance.features}
 
 
-def test_a_trained_teacher_leans_on_what_tells_and_not_on_noise(found):
+def test_a_trained_teacher_leans_on_the_marker_and_not_on_noise(found):
     features = by_feature(found)
     assert found.repeats == 5
-    assert features["telling"].roc_auc_drop > 0.1
-    assert features["telling"].log_loss_rise > 0.1
-    assert 0 < features["telling"].roc_auc_drop_deviation < 0.1
+    assert features["marker"].roc_auc_drop > 0.1
+    assert features["marker"].log_loss_rise > 0.1
+    assert 0 < features["marker"].roc_auc_drop_deviation < 0.1
     assert features["absence"].roc_auc_drop > 0.02  # a missing value moves like any other
     assert abs(features["noise"].roc_auc_drop) < 0.02
-    assert "leans most on telling" in found.sentence
+    assert "leans most on marker" in found.sentence
 
 
 def test_what_never_moves_costs_exactly_nothing(found):
@@ -98,30 +98,30 @@ def test_what_never_moves_costs_exactly_nothing(found):
 def test_views_are_shuffled_as_a_whole(found):
     features, views = by_feature(found), {each.view: each for each in found.views}
     assert list(views) == ["strong", "weak", "still"]
-    assert views["strong"].model_dump(exclude={"view"}) == features["telling"].model_dump(exclude={"feature", "view"})
+    assert views["strong"].model_dump(exclude={"view"}) == features["marker"].model_dump(exclude={"feature", "view"})
     alone = [features[name].model_dump(exclude={"feature", "view"}) for name in ("noise", "absence")]
     assert views["weak"].model_dump(exclude={"view"}) not in alone
 
 
 def test_the_intact_teacher_is_the_one_that_is_judged(found, teachers, data, features, settings):
     _, judged = score_teachers(teachers, data, features, settings)
-    threshold = data.frame[data.frame.split == "tuning"].index
-    logits = judged.to_pandas().set_index("video_id").logits.loc[data.frame.video_id[threshold]]
-    labels = data.videos.labels.numpy()[threshold]
-    assert found.rows == len(threshold) > 150
+    tuning = data.frame[data.frame.split == "tuning"].index
+    logits = judged.to_pandas().set_index("video_id").logits.loc[data.frame.video_id[tuning]]
+    labels = data.videos.labels.numpy()[tuning]
+    assert found.rows == len(tuning) > 150
     assert found.roc_auc == pytest.approx(roc_auc(labels, softmax(np.stack(logits))), abs=1e-6)
 
 
-def test_the_same_seed_tells_the_same_and_another_does_not(found, teachers, data, features, settings):
+def test_the_same_seed_finds_the_same_and_another_does_not(found, teachers, data, features, settings):
     assert feature_importance(teachers, data, features, settings, 0, VIEWS) == found
     other = feature_importance(teachers, data, features, settings, 1, VIEWS)
     assert other.roc_auc == found.roc_auc
-    assert by_feature(other)["telling"] != by_feature(found)["telling"]
+    assert by_feature(other)["marker"] != by_feature(found)["marker"]
 
 
-def test_values_of_other_rows_than_the_threshold_rows_change_nothing(found, teachers, data, settings, tmp_path):
+def test_values_of_other_rows_than_the_tuning_rows_change_nothing(found, teachers, data, settings, tmp_path):
     columns, others = known_columns(data), (data.frame.split != "tuning").to_numpy()
-    columns["telling"] = np.where(others, 99.0, columns["telling"])
+    columns["marker"] = np.where(others, 99.0, columns["marker"])
     changed = write(tmp_path / "changed.parquet", data, **columns)
     assert feature_importance(teachers, data, changed, settings, 0, VIEWS) == found
 
@@ -150,14 +150,14 @@ def test_a_vector_is_one_feature_and_a_view_moves_together(data, settings, tmp_p
     apart = rng.normal(size=len(data.videos)) * 5
     path = write(
         tmp_path / "privileged", data,
-        telling=columns["telling"], vector=np.stack([apart, -apart], 1).tolist(), left=apart, right=-apart,
+        marker=columns["marker"], vector=np.stack([apart, -apart], 1).tolist(), left=apart, right=-apart,
     )  # fmt: skip
-    names = ["telling", "vector[0]", "vector[1]", "left", "right"]
+    names = ["marker", "vector[0]", "vector[1]", "left", "right"]
     teachers = hand_set(data, settings, names, [4.0, 1.0, 1.0, 1.0, 1.0])
     found = feature_importance(teachers, data, path, settings, 0, {"left": "pair", "right": "pair"})
     features = by_feature(found)
-    assert list(features) == ["telling", "vector", "left", "right"]
-    assert features["telling"].roc_auc_drop > 0.2
+    assert list(features) == ["marker", "vector", "left", "right"]
+    assert features["marker"].roc_auc_drop > 0.2
     assert features["vector"].log_loss_rise == pytest.approx(0, abs=1e-6)
     assert min(features["left"].roc_auc_drop, features["right"].roc_auc_drop) > 0.05
     (pair,) = found.views
@@ -172,6 +172,6 @@ def test_a_teacher_of_raw_input_alone_has_no_importance(data, features, settings
     assert "no importance" in found.sentence
 
 
-def test_a_class_without_a_threshold_row_leaves_nothing_to_tell(teachers, data, features, settings):
+def test_a_class_without_a_tuning_row_leaves_nothing_to_measure(teachers, data, features, settings):
     more = settings.model_copy(update={"classes": (*settings.classes, "unseen")})
     assert feature_importance(teachers, data, features, more, 0, VIEWS).features == []

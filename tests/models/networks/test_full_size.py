@@ -1,4 +1,4 @@
-"""The official configs at full size: what is built and what it costs (METHODS 2)."""
+"""The official configs at full size: what is built and what it costs."""
 
 import json
 from pathlib import Path

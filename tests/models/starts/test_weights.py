@@ -80,8 +80,8 @@ def test_another_size_of_frame_and_window_is_interpolated_and_said(artifacts, ru
 def test_a_student_of_texts_alone_leaves_the_tower_and_says_so(run_data, recipe, start, capsys):
     settings = started(recipe, start).model_copy(update={"modalities": ("title", "overlay_text")})
     model = new_classifier(run_data, settings, 0)
-    told = capsys.readouterr().out
-    assert "in the start and not used (" in told
+    logged = capsys.readouterr().out
+    assert "in the start and not used (" in logged
     assert not hasattr(model.xvlm, "vision")
     layer = "xvlm.encoder.cross_layers.0.output.dense.weight"
     assert torch.equal(model.state_dict()[layer], load_file(start / "model.safetensors")[layer])

@@ -9,7 +9,7 @@ from models.evaluation.metrics import best_factors, decide, f1
 from models.studies.statistics import Interval, compare, compare_rows, gap_closed, measure, teacher_loss_table
 from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
 
-# SEED-1 table 3, F1 of five tasks.
+# Shi et al., CIKM 2024, table 3: F1 of five tasks.
 PAPER = {
     BASELINE: [0.5424, 0.8073, 0.9255, 0.7767, 0.4538],
     TEACHER: [0.6277, 0.8223, 0.9443, 0.8009, 0.4942],

@@ -24,10 +24,10 @@ def ground(artifacts, run_data, recipe, tmp_path_factory) -> Ground:
 
 
 def test_processes_change_no_result(ground):
-    told: list[int] = []
+    counted: list[int] = []
     alone = train_variants(ground, MAIN, range(2), processes=1)
-    shared = train_variants(ground, MAIN, range(2), processes=2, progress=told.append)
-    assert told == list(range(1, 7))
+    shared = train_variants(ground, MAIN, range(2), processes=2, progress=counted.append)
+    assert counted == list(range(1, 7))
     assert list(alone.model) == list(shared.model)
     for first, second in zip(alone.probabilities, shared.probabilities, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-4)

@@ -54,16 +54,18 @@ def start(work: Job, file: Path) -> subprocess.Popen:
 
 def steps_done(checkpoints: Path) -> tuple[int, int]:
     """(epoch, batch) of the newest checkpoint, while a training may replace it at any moment."""
-    while True:
+    for attempt in range(50):
         try:
             found = list(checkpoints.rglob(CHECKPOINT))
             if not found:
                 return 0, 0
             with safe_open(max(found, key=lambda path: path.stat().st_mtime), framework="pt") as file:
                 progress = json.loads(file.metadata()["facts"])["progress"]
+            return progress["epoch"], progress["batch"]
         except (FileNotFoundError, SafetensorError, RuntimeError):
-            continue  # replaced between listing and opening, or between the two times that safetensors opens it
-        return progress["epoch"], progress["batch"]
+            if attempt == 49:
+                raise
+            # Replaced between listing and opening, or between the two times that safetensors opens it.
 
 
 @pytest.mark.parametrize("kind", ["baseline", "teachers"])
@@ -83,9 +85,9 @@ def test_a_training_killed_in_the_middle_of_an_epoch_ends_with_the_same_weights(
         process.wait()
         assert not (tmp_path / "broken").exists()
     again = start(broken, tmp_path / "broken.json")
-    told, _ = again.communicate()
+    log, _ = again.communicate()
     assert again.returncode == 0
-    assert "resumes from the checkpoint at epoch" in told
+    assert "resumes from the checkpoint at epoch" in log
     folders = [Path(), *(Path(f"fold-{fold}") for fold in range(2))] if kind == "teachers" else [Path()]
     for folder in folders[-2:]:
         first, second = (load_file(tmp_path / name / folder / "model.safetensors") for name in ("whole", "broken"))

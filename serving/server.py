@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -20,9 +19,11 @@ import requests
 from pydantic import BaseModel, Field
 
 from common.errors import UserError
+from serving.signals import termination_as_interrupt
+from serving.supervisor import PATIENCE, end_left_over
 
 DIED = "Backend worker process died"
-LARGEST_REQUEST = 64 * 1024 * 1024
+LARGEST_REQUEST = 64 * 1024 * 1024  # bytes: three minutes of video as platforms store it, and some room
 
 
 class ServingError(UserError):
@@ -87,6 +88,7 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
     Raises:
         ServingError: a port is in use, or a student does not come up; the message holds its reason.
     """
+    end_left_over(folder)
     shutil.rmtree(folder, ignore_errors=True)
     store = folder / "model-store"
     store.mkdir(parents=True, mode=0o700)
@@ -97,13 +99,16 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
     server = Server(folder, inference, management, metrics, tuple(archive.stem for archive in archives))
     (folder / "config.properties").write_text(config_properties(server, ports[3:], store))
     # Sockets of workers live in the scratch folder, and a socket's path has 108 characters at most.
-    with tempfile.TemporaryDirectory(prefix="cpfd-", ignore_cleanup_errors=True) as scratch:
+    with (
+        termination_as_interrupt(),
+        tempfile.TemporaryDirectory(prefix="cpfd-", ignore_cleanup_errors=True) as scratch,
+    ):
         process = _start(folder, scratch)
         try:
             _wait(server, process, settings.start_seconds)
             yield server
         finally:
-            _stop(process)
+            _stop(process, folder)
 
 
 def config_properties(server: Server, grpc_ports: Sequence[int], store: Path) -> str:
@@ -124,12 +129,12 @@ def config_properties(server: Server, grpc_ports: Sequence[int], store: Path) ->
         "install_py_dep_per_model": "false",
         "enable_envvars_config": "false",
         "max_request_size": LARGEST_REQUEST,
-        "max_response_size": 1024 * 1024,
+        "max_response_size": 1024 * 1024,  # an answer is a label and a score a class
         "default_workers_per_model": 1,
-        "number_of_netty_threads": 2,
+        "number_of_netty_threads": 2,  # they only pass requests on; the worker does the work
         "metrics_mode": "prometheus",
         "model_metrics_auto_detect": "true",
-        "vmargs": "-Xmx512m",
+        "vmargs": "-Xmx512m",  # eight of the largest requests at once; the models are not in the JVM
     }
     return "".join(f"{key}={value}\n" for key, value in properties.items())
 
@@ -180,12 +185,19 @@ def _start(folder: Path, scratch: str) -> subprocess.Popen[bytes]:
         "TEMP": scratch,
     }
     command = [
+        sys.executable, "-m", "serving.supervisor",
         sys.executable, "-m", "ts.model_server", "--start", "--foreground", "--ncs",
         "--ts-config", str(folder / "config.properties"),
     ]  # fmt: skip
     with (folder / "torchserve.log").open("wb") as log:
         return subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,  # held open as long as we live
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 
@@ -223,16 +235,12 @@ def _last_words(folder: Path) -> str:
     return (raised or lines or ["no output"])[-1][:300] + f" (log: {log})"
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the whole group: the JVM outlives TorchServe's Python wrapper by seconds."""
-    for sent, patience in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
-        deadline = time.monotonic() + patience
-        try:
-            os.killpg(process.pid, sent)
-            while time.monotonic() < deadline:
-                process.poll()
-                os.killpg(process.pid, 0)
-                time.sleep(0.1)
-        except ProcessLookupError:
-            break
-    process.wait(5)
+def _stop(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Let go of the supervisor, which ends the whole group: the JVM outlives TorchServe's Python wrapper by seconds."""
+    assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
+    process.stdin.close()
+    try:
+        process.wait(PATIENCE + 10)  # seconds: what the supervisor may take, and a busy machine
+    except subprocess.TimeoutExpired:
+        process.kill()
+        end_left_over(folder)

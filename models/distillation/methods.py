@@ -105,7 +105,7 @@ class PFD(_OneAlpha, _SoftTargetLoss, frozen=True, extra="forbid"):
 
 
 class CPFD(_SoftTargetLoss, frozen=True, extra="forbid"):
-    """Alpha falls with the teacher's loss on the sample (Shi et al., CIKM 2024, section 3.3).
+    """Alpha falls with the teacher's loss on the sample (Shi et al., CIKM 2024, section 3.4).
 
     ``class_conditional`` fits the mapping to each class's losses alone: a teacher's losses on a rare class are mostly
     high, and one mapping for all would hardly ever trust it there.

@@ -14,10 +14,10 @@ import psutil
 
 from common.errors import UserError
 from pipelines.local.run_state import FAILED, FINISHED, RUNNING, STOPPED, RunState
-from pipelines.local.signals import termination_as_interrupt
 from pipelines.local.step_log import Progress, StepLog
 from pipelines.local.workspace import Workspace
 from pipelines.request import Request
+from serving.signals import termination_as_interrupt
 
 LOG_FILE = "log.txt"
 
@@ -162,7 +162,7 @@ def _no_orphans() -> Iterator[None]:
         left = psutil.Process().children(recursive=True)
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGINT)  # a step that serves stops its server
+                process.send_signal(signal.SIGTERM)  # a step that serves stops its server
         _, alive = psutil.wait_procs(left, timeout=20)
         for process in alive:
             process.kill()

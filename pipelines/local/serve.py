@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipelines.local.signals import termination_as_interrupt
 from pipelines.local.workspace import Workspace
 from promotion.registry import RegistryError, champions, fetch_archive
 from serving.archive import require_digest
@@ -33,7 +32,7 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
             path, digest = fetch_archive(workspace.tracking_uri, version, archives)
             require_digest(path, digest)
             paths.append(path)
-        with termination_as_interrupt(), running(paths, workspace.serving, settings) as server:
+        with running(paths, workspace.serving, settings) as server:
             try:
                 server.save(workspace.server_file)
                 yield server, {task: str(version.version) for task, version in versions.items()}

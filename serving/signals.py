@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt on SIGTERM inside the block. Only the main thread can take signals."""
+    """Raise KeyboardInterrupt on SIGTERM and SIGINT inside the block. Only the main thread can take signals.
+
+    SIGINT too, because a process that is started with it ignored (by nohup, in the background of a script) would
+    otherwise never be interrupted.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -17,8 +23,9 @@ def termination_as_interrupt() -> Iterator[None]:
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    former = signal.signal(signal.SIGTERM, interrupt)
+    former = {each: signal.signal(each, interrupt) for each in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for each, handler in former.items():
+            signal.signal(each, handler)

@@ -15,9 +15,7 @@ from models.settings import MODALITIES, TextSettings
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LONGEST_TEXT = 4_096  # characters: many times what any token budget reads, and a bound on what a hostile text costs
-ALPHABET_DIVISOR = (
-    4  # at most a quarter of a vocabulary is single characters: enough for one script, words have the rest
-)
+ALPHABET_DIVISOR = 4  # at most a quarter of a vocabulary is single characters: enough for a script, words have the rest
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
 
 

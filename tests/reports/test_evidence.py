@@ -1,0 +1,55 @@
+"""The report's evidence: alphas are those that the student learned by, as its folder has them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, HISTORY_FILE
+from models.evaluation.judging import MODELS, evaluate
+from models.training.students import Trust
+from pipelines.task import load_task
+from reports.evidence import Evidence
+
+
+@pytest.fixture
+def read(tmp_path, rng):
+    """Evidence of a made-up run whose student was trained by the task's settings with ``method``."""
+
+    def evidence(method) -> Evidence:
+        labels, judging = np.arange(300) % 2, np.arange(300) >= 100
+        probabilities = {name: rng.dirichlet((1, 1), 300) for name in MODELS}
+        table = {"video_id": [f"v{row}" for row in range(300)], "label": labels}
+        table |= {"split": np.where(judging, "evaluation", "tuning")}
+        pq.write_table(pa.table(table | {n: v.tolist() for n, v in probabilities.items()}), tmp_path / "scores")
+        pd.DataFrame({"reason": ["no frames: x"] * 3}).to_parquet(tmp_path / "set_aside", index=False)
+        for name in ("baseline", "student"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / HISTORY_FILE).write_text(json.dumps([{"epoch": 1, "loss": 0.5, "learning_rate": 0.0}]))
+        losses, alphas = np.array([0.1, np.nan, 2.0], np.float32), np.array([0.8, 1.0, 0.2])
+        Trust(["a", "b", "c"], alphas, losses, {"mean_alpha": 0.5}).write(tmp_path / "student")
+        settings = load_task("low_quality").model_dump(mode="json")
+        settings["distillation"]["method"] = method
+        return Evidence.read(
+            facts={},
+            settings=settings,
+            evaluation=evaluate(probabilities, labels, judging, ("good_quality", "low_quality"), 0),
+            scores=tmp_path / "scores",
+            set_aside=[tmp_path / "set_aside"],
+            networks={name: tmp_path / name for name in ("baseline", "student")},
+        )
+
+    return evidence
+
+
+def test_alphas_are_read_with_the_losses_of_labelled_videos(read, tmp_path):
+    found = read("cpfd")
+    assert found.alphas.tolist() == [0.8, 0.2]
+    assert found.teacher_loss.tolist() == pytest.approx([0.1, 2.0])
+    assert pq.read_table(tmp_path / "student" / ALPHAS_FILE)["teacher_loss"].null_count == 1
+    assert json.loads((tmp_path / "student" / CONSTANTS_FILE).read_text()) == found.constants
+    assert found.set_aside == {"no frames": 3}
+    assert len(found.labels) == len(found.probabilities["student"]) == 200

@@ -21,7 +21,10 @@ def register(
     tracking_uri: str,
     run_name: str,
 ) -> NamedTuple("Registered", run_id=str, version=str):  # type: ignore[valid-type]
-    """``version`` is '' if the student did not pass."""
+    """Goes on with the run of that name, if there is one. The same settings, window, data, seed and code: one version.
+
+    ``version`` is '' if the student did not pass.
+    """
     import json
     from pathlib import Path
 

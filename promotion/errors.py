@@ -24,8 +24,8 @@ MEANINGS = {
         "locate revision",
     ): "{place} is damaged, or of another version of MLflow: {said}. Put a copy that you kept in its place; "
     "without one, move it away, and the next run starts a new one (versions and aliases in it are lost)",
-    ("api request to", "connection refused", "failed to establish"): "{place} does not answer: look whether it runs",
-    ("401", "403", "permission_denied", "unauthenticated"): "{place} refuses: {said}",
+    ("failed with exception", "connection refused", "max retries"): "{place} does not answer: look whether it runs",
+    ("error code 401", "error code 403", "permission_denied", "unauthenticated"): "{place} refuses this: {said}",
 }
 SAID = 300  # characters of what a library said: its first sentence, not the statement that it ran
 

@@ -9,7 +9,7 @@ from mlflow.entities import Run
 from mlflow.tracking.context.registry import resolve_tags
 
 from promotion.registry import discard_unregistered
-from promotion.tracking import connect, experiment_id, in_sentences
+from promotion.tracking import connect, experiment_id, in_sentences, nothing_there
 
 RUNNING, FINISHED, FAILED, KILLED = "RUNNING", "FINISHED", "FAILED", "KILLED"
 PARENT = "mlflow.parentRunId"
@@ -51,6 +51,8 @@ def close_abandoned(
     Returns:
         the names of the runs that were closed.
     """
+    if nothing_there(tracking_uri):
+        return []
     client = connect(tracking_uri)
     experiment = client.get_experiment_by_name(task)
     if experiment is None:

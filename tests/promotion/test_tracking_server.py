@@ -1,0 +1,69 @@
+"""All of it over HTTP, as on a cluster: a real MLflow server that keeps the artifacts too."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+from run_records import TASK, Ledger, archive, copy_database, record
+
+from promotion.records import record_run
+from promotion.registry import CHALLENGER, champions, fetch_archive, nominate, promote
+from promotion.runs import begin_run, close_abandoned
+
+STARTS_WITHIN = 120  # seconds: 10 to 23 on two idle cores
+
+
+@pytest.fixture
+def server(empty_database, tmp_path):
+    """The URL of ``mlflow server`` over a database of its own."""
+    database = copy_database(empty_database, tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", database, "--artifacts-destination", (tmp_path / "served").as_uri()]
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + STARTS_WITHIN
+        while not answers(url):
+            assert process.poll() is None, (tmp_path / "server.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/health", timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_a_run_is_recorded_registered_and_fetched_through_a_server(server, tmp_path):
+    begin_run(server, TASK, "killed", {})
+    leftover = Ledger(server).client.create_logged_model(
+        Ledger(server).experiment, "student", source_run_id=Ledger(server).top()[0].info.run_id
+    )
+    assert close_abandoned(server, TASK, lambda _: False) == ["killed"]
+    assert leftover.model_id not in [model.model_id for model in Ledger(server).models()]
+    run_id, version = record_run(server, record(tmp_path / "a", "first"))
+    assert record_run(server, record(tmp_path / "b", "second"))[1] == version == "1"
+    packed, parity = archive(tmp_path / "archive", "bytes")
+    assert nominate(server, TASK, run_id, version, packed, parity) == CHALLENGER
+    assert nominate(server, TASK, run_id, version, packed, parity) == CHALLENGER
+    assert promote(server, TASK) == ("1", None)
+    path, digest = fetch_archive(server, champions(server)[TASK], tmp_path)
+    assert (path.read_text(), digest) == ("bytes", "digest of bytes")
+    ledger = Ledger(server)
+    assert ledger.running() == []
+    assert len(ledger.versions()) == len(ledger.models()) == 1

@@ -1,6 +1,6 @@
 """The text encoder whose upper layers read the clip: BERT or RoBERTa, split in two (Zeng et al., ICML 2022)."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +8,30 @@ from transformers import BertConfig, RobertaConfig
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertLayer
 from transformers.models.roberta.modeling_roberta import RobertaEmbeddings, RobertaLayer
 
-ENCODERS: dict[str, tuple[Any, Any, Any]] = {
-    "bert": (BertConfig, BertEmbeddings, BertLayer),
-    "roberta": (RobertaConfig, RobertaEmbeddings, RobertaLayer),
+
+class TextEncoder(NamedTuple):
+    """The parts of transformers that an encoder is made of. ``beyond_padding``: positions count from that id on."""
+
+    config: Any
+    embeddings: Any
+    layer: Any
+    beyond_padding: bool = False
+
+    def first_position(self, pad_token_id: int) -> int:
+        return pad_token_id + 1 if self.beyond_padding else 0
+
+
+ENCODERS = {
+    "bert": TextEncoder(BertConfig, BertEmbeddings, BertLayer),
+    "roberta": TextEncoder(RobertaConfig, RobertaEmbeddings, RobertaLayer, beyond_padding=True),
 }
+EMBEDDINGS = tuple(encoder.embeddings for encoder in ENCODERS.values())
+
+
+def encoder_of(model_type: str | None) -> str:
+    """The encoder that a model type of transformers names in full or as a part; bert if it names none."""
+    named = [name for name in ENCODERS if name in (model_type or "")]
+    return max(named, key=len, default="bert")
 
 
 class CrossModalEncoder(nn.Module):
@@ -20,7 +40,7 @@ class CrossModalEncoder(nn.Module):
     The layers are called one by one: going through BertModel would make self-attention causal.
 
     Args:
-        arguments: ``encoder`` (bert or roberta), and the arguments of its transformers config.
+        arguments: ``encoder`` (a name of ENCODERS), and the arguments of its transformers config.
         fusion_layer: how many layers read text alone.
         visual_width: width of the visual tokens; None builds no cross-attention at all.
         attention: attention implementation of transformers.
@@ -28,7 +48,7 @@ class CrossModalEncoder(nn.Module):
 
     def __init__(self, arguments: dict[str, Any], fusion_layer: int, visual_width: int | None, attention: str) -> None:
         super().__init__()
-        config, embeddings, layer = ENCODERS[arguments["encoder"]]
+        config, embeddings, layer, _ = ENCODERS[arguments["encoder"]]
         sizes = {name: value for name, value in arguments.items() if name != "encoder"}
         text = config(**sizes, attn_implementation=attention)
         self.embeddings = embeddings(text)

@@ -6,11 +6,9 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers import initialization as init
-from transformers.models.bert.modeling_bert import BertEmbeddings
-from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 
 from models.data.text import TextError, text_length
-from models.networks.cross_modal import CrossModalEncoder
+from models.networks.cross_modal import EMBEDDINGS, ENCODERS, CrossModalEncoder
 from models.networks.vision import vision_tower
 from models.settings import MODALITIES, ModelSettings, NetworkSettings
 
@@ -106,8 +104,7 @@ def _vision_arguments(settings: ModelSettings) -> dict[str, Any]:
 
 def _text_arguments(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     net: NetworkSettings = settings.network
-    # RoBERTa counts positions from one beyond the padding token's id.
-    offset = tokenizer.pad_token_id + 1 if net.text == "roberta" else 0
+    offset = ENCODERS[net.text].first_position(tokenizer.pad_token_id)
     return {
         "encoder": net.text,
         "vocab_size": len(tokenizer),
@@ -134,7 +131,7 @@ def _started_vision(settings: ModelSettings, start: XVLMConfig) -> dict[str, Any
 
 def _started_text(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast, start: XVLMConfig) -> dict[str, Any]:
     """The start's encoder with the task's dropout. Raises TextError if it has too few positions for the texts."""
-    offset = start.text["pad_token_id"] + 1 if start.text["encoder"] == "roberta" else 0
+    offset = ENCODERS[start.text["encoder"]].first_position(start.text["pad_token_id"])
     needed = text_length(settings.text, settings.modalities) + offset
     if needed > start.text["max_position_embeddings"]:
         raise TextError(
@@ -152,7 +149,7 @@ class XVLMPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """As transformers does; from_pretrained also relies on it to fill the buffers that are not saved."""
         super()._init_weights(module)
-        if isinstance(module, BertEmbeddings | RobertaEmbeddings):
+        if isinstance(module, EMBEDDINGS):
             init.copy_(module.position_ids, torch.arange(module.position_ids.shape[-1]).expand((1, -1)))
             init.zeros_(module.token_type_ids)
         elif isinstance(module, XVLM) and module.config.reads_frames:

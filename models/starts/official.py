@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.data.text import load_tokenizer
+from models.networks.cross_modal import encoder_of
 from models.networks.xvlm import PROJECTION, WIDENING, XVLMConfig
 from models.starts.pretraining import XVLMForPretraining
 from models.starts.weights import CheckpointError, LoadReport, read_official, save_start, start_from
@@ -40,12 +41,12 @@ RENAMED = (
     (r"^text_encoder\.lm_head\.dense\.", "masked_language.dense."),
     (r"^text_encoder\.lm_head\.layer_norm\.", "masked_language.norm."),
     (r"^text_encoder\.lm_head\.bias$", "masked_language.bias"),
-    (r"^text_encoder\.(?:bert\.|roberta\.)?embeddings\.", "xvlm.encoder.embeddings."),
+    (r"^text_encoder\.(?:\w+\.)?embeddings\.", "xvlm.encoder.embeddings."),
     (r"^itm_head\.", "matching_head."),
     (r"^cls_head\.", "head."),
     (r"^temp$", "temperature"),
 )
-LAYER = re.compile(r"^text_encoder\.(?:bert\.|roberta\.)?encoder\.layer\.(\d+)\.(.+)$")
+LAYER = re.compile(r"^text_encoder\.(?:\w+\.)?encoder\.layer\.(\d+)\.(.+)$")
 QKV = re.compile(r"^(.*blocks\.\d+)\.attn\.qkv\.(weight|bias)$")
 
 
@@ -59,7 +60,6 @@ def official_config(vision: dict[str, Any], text: dict[str, Any], projection: in
     """
     try:
         size, layers = vision["image_res"], text["num_hidden_layers"]
-        roberta = "roberta" in (text.get("model_type") or "")
         kept = (
             "vocab_size", "hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size",
             "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "pad_token_id", "hidden_dropout_prob",
@@ -68,7 +68,7 @@ def official_config(vision: dict[str, Any], text: dict[str, Any], projection: in
         arguments = {name: text[name] for name in kept if name in text}
         return XVLMConfig(
             vision=_swin(vision, size) if "window_size" in vision else _clip(vision, size),
-            text={"encoder": "roberta" if roberta else "bert", **arguments, "attention_probs_dropout_prob": 0.0},
+            text={"encoder": encoder_of(text.get("model_type")), **arguments, "attention_probs_dropout_prob": 0.0},
             fusion_layer=text.get("fusion_layer", layers // 2),
             clips={"frames": 1, "image_size": size},
             projection=projection,

@@ -1,0 +1,133 @@
+"""``cpfd promote``, ``cpfd serve`` and ``cpfd classify`` as a user runs them, and runs that are interrupted."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from command import CPFD
+from mlflow import MlflowClient
+
+from promotion.registry import by_alias
+from serving.client import RequestRefused, classify, renew_token
+from serving.server import Server
+
+pytestmark = pytest.mark.end_to_end
+FREE_PORTS = ("--port", "0", "--management-port", "0", "--metrics-port", "0")
+
+
+def ignoring_interrupts() -> None:
+    """As nohup and many runners start their children."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.fixture
+def server(first, workspace, lenient, cpfd):
+    promoted = cpfd("promote", lenient.task)
+    assert promoted.returncode == 0 or "no challenger" in promoted.stderr, promoted.stderr
+    command = [CPFD, "serve", "--workspace", str(workspace.folder), *FREE_PORTS]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=ignoring_interrupts,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not workspace.server_file.exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+
+def test_serve_and_classify_answer_as_evaluated_and_leave_nothing_behind(server, workspace, lenient, held_out, cpfd):
+    video_id, row, evaluated = held_out
+    found = Server.find(workspace.server_file)
+    video = Path(row.media_uri).read_bytes()
+    reply = classify(found, lenient.task, video, row.title, row.overlay_text)
+    assert list(reply.scores.values()) == pytest.approx(list(evaluated), abs=1e-4), video_id
+    asked = cpfd(
+        "classify", lenient.task, "--video", row.media_uri, "--title", row.title, "--overlay-text", row.overlay_text
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert f"{lenient.task} version {reply.version}: {reply.label}" in asked.stdout
+    check_refusals(found, lenient.task, video, cpfd)
+    assert renew_token(found)
+    assert classify(found, lenient.task, video, "", "").scores
+    metrics = requests.get(f"{found.metrics}/metrics", timeout=10).text
+    assert "ts_inference_requests_total" in metrics
+    children = psutil.Process(server.pid).children(recursive=True)
+    assert any("java" in child.name() for child in children)
+    server.send_signal(signal.SIGINT)
+    assert server.wait(60) == 130
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    assert not workspace.server_file.exists()
+
+
+def check_refusals(server: Server, task: str, video: bytes, cpfd) -> None:
+    """What must not be answered: no token, an unknown field, broken media, a second server, new models."""
+    url = f"{server.inference}/predictions/{task}"
+    token = {"Authorization": f"Bearer {server.keys['inference']['key']}"}
+    assert requests.post(url, files={"video": video}, timeout=30).status_code == 400
+    extra = requests.post(url, files={"video": video}, data={"reports": "3"}, headers=token, timeout=30)
+    assert extra.status_code == 400
+    assert "unknown field(s) reports" in extra.json()["error"]
+    for broken, reason in (
+        (b"", "zero bytes"),
+        (b"not a video", "not a readable video"),
+        (video[:800], "readable|truncated"),
+    ):
+        with pytest.raises(RequestRefused, match=reason):
+            classify(server, task, broken, "", "")
+    admin = {"Authorization": f"Bearer {server.keys['management']['key']}"}
+    added = requests.post(f"{server.management}/models", params={"url": "x.mar"}, headers=admin, timeout=30)
+    assert added.status_code == 405
+    again = cpfd("serve")
+    assert again.returncode == 4
+    assert "served already" in again.stderr
+
+
+def test_a_tampered_archive_is_not_served(first, workspace, lenient, cpfd):
+    client = MlflowClient(workspace.tracking_uri)
+    version = by_alias(client, lenient.task, "champion") or by_alias(client, lenient.task, "challenger")
+    client.set_registered_model_alias(lenient.task, "champion", version.version)
+    (archive,) = workspace.folder.glob(f"mlflow-artifacts/**/{version.tags['archive_run']}/**/{lenient.task}.mar")
+    content = archive.read_bytes()
+    archive.write_bytes(content + b"x")
+    try:
+        done = cpfd("serve", *FREE_PORTS)
+    finally:
+        archive.write_bytes(content)
+    assert done.returncode == 1
+    assert "its digest differs" in done.stderr
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_an_interrupted_run_leaves_no_process_and_the_next_one_goes_on(workspace, lenient, first, again, sent):
+    command = [CPFD, "run", lenient.task, "--workspace", str(workspace.folder), "--fresh"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=ignoring_interrupts,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not psutil.Process(process.pid).children() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(2)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    os.killpg(process.pid, sent)
+    assert process.wait(60) == 130
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    client = MlflowClient(workspace.tracking_uri)
+    experiment = client.get_experiment_by_name(lenient.task).experiment_id
+    newest = max(client.search_runs([experiment]), key=lambda each: each.info.start_time)
+    assert newest.info.status == "KILLED"
+    assert again(lenient).outcome.verdict.passed

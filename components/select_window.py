@@ -24,12 +24,11 @@ def select_window(
     previous: Output[Dataset],
     facts: Output[Artifact],
 ) -> NamedTuple("Window", window_start=str):  # type: ignore[valid-type]
-    """``facts`` says what the run is a function of, but for settings and code version. ``labels`` is the name that the
-    corpus gives the task's labels.
+    """``facts`` says what the run is a function of, but for settings and code version.
 
-    ``snapshot`` is the digest of the tables the run was started for ('' where nobody knows it yet): it makes
-    the step's cache see changed data, and the step refuse it if it changed since. ``previous`` holds that many
-    videos of the window before, to compare features with.
+    ``labels`` is the corpus's name for the task's labels. ``snapshot`` is the digest of the tables the run was started
+    for ('' where nobody knows it yet): it makes the step's cache see changed data, and the step refuse it if it
+    changed since. ``previous`` holds that many videos of the window before, to compare features with.
     """
     import json
     from datetime import datetime
@@ -39,23 +38,22 @@ def select_window(
     from corpus.settings import WindowSettings
     from corpus.window import previous_window, select_window, window_start
 
-    manifest = read_manifest(Path(corpus))
-    found = snapshot_id(Path(corpus))
+    folder = Path(corpus)
+    manifest, found = read_manifest(folder), snapshot_id(folder)
     if snapshot and found != snapshot:
         raise CorpusError(f"the corpus {corpus} changed since the run was started ({snapshot} is now {found})")
     end = datetime.fromisoformat(window_end)
     start, settings = window_start(end, months), WindowSettings.model_validate_json(window)
-    rows = select_window(Path(corpus), labels, tuple(classes), start, end, settings, folds, seed)
+    rows = select_window(folder, labels, tuple(classes), start, end, settings, folds, seed)
     rows.to_parquet(catalogue.path, index=False)
-    before = previous_window(Path(corpus), labels, start, months, previous_videos, seed)
-    before.to_parquet(previous.path, index=False)
+    previous_window(folder, labels, start, months, previous_videos, seed).to_parquet(previous.path, index=False)
     counts = {str(name): int(count) for name, count in rows.split.value_counts().items()}
     print(f"{len(rows)} videos in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {counts}", flush=True)
     Path(facts.path).write_text(
         json.dumps(
             {
                 "task": task,
-                "corpus": manifest.model_dump(exclude={"dense"}),  # which the snapshot covers
+                "corpus": manifest.model_dump(exclude={"dense"}),
                 "window_start": start.isoformat(),
                 "window_end": end.isoformat(),
                 "snapshot": found,

@@ -15,6 +15,7 @@ def test_the_same_identity_is_registered_once_and_each_run_is_recorded(tracking_
     assert (version, again) == ("1", "1")
     assert first != second
     assert len(ledger.versions()) == len(ledger.models()) == 1
+    assert len(list((tmp_path / "artifacts" / TASK / "models").iterdir())) == 1  # nothing was logged twice
     assert {run.info.run_name: run.data.tags["version"] for run in ledger.top()} == {"first": "1", "second": "1"}
     digests = {run.data.tags["identity"] for run in ledger.top()}
     digests |= {ledger.versions()[0].tags["identity"], ledger.models()[0].tags["identity"]}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, EVALUATION, HISTORY_FILE
 from models.evaluation.judging import MODELS, Evaluation
-from models.evaluation.metrics import TITLES
+from models.evaluation.metrics import JUDGED, TITLES
 from models.training.settings import Recipe
 from promotion.gate import Verdict
 from reports.plots import evidence as plots
@@ -25,7 +25,7 @@ class Evidence:
 
     facts: dict[str, Any]
     settings: dict[str, Any]
-    student: Recipe
+    recipe: Recipe
     set_aside: dict[str, int]
     evaluation: Evaluation
     probabilities: plots.Probabilities
@@ -46,7 +46,7 @@ class Evidence:
         networks: dict[str, Path],
     ) -> "Evidence":
         """From the run's artifacts."""
-        student = Recipe.model_validate({name: settings[name] for name in Recipe.model_fields})
+        recipe = Recipe.model_validate({name: settings[name] for name in Recipe.model_fields})
         reasons = pd.concat([pq.read_table(path)["reason"].to_pandas() for path in set_aside]).str.split(":").str[0]
         table = pq.read_table(scores).to_pandas()
         judging = table[table.split == EVALUATION]
@@ -54,7 +54,7 @@ class Evidence:
         return cls(
             facts=facts,
             settings=settings,
-            student=student,
+            recipe=recipe,
             set_aside={str(reason): int(count) for reason, count in reasons.value_counts().items()},
             evaluation=evaluation,
             probabilities={name: np.stack(judging[name].to_numpy()) for name in MODELS},
@@ -76,16 +76,17 @@ def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str])
         "evidence.html",
         facts=evidence.facts,
         settings=json.dumps(evidence.settings, indent=1),
-        student=evidence.student,
+        recipe=evidence.recipe,
         set_aside=evidence.set_aside,
         evaluation=evidence.evaluation,
         titles=TITLES,
+        judged=JUDGED,
         models=[(name, evidence.evaluation.models[name]) for name in MODELS],
         verdict=verdict,
         warnings=warnings,
         constants=evidence.constants,
         plots=[
-            plots.f1_bars(evidence.evaluation),
+            plots.judged_bars(evidence.evaluation),
             roc,
             precision_recall,
             plots.learning_curves(evidence.histories),

@@ -12,7 +12,7 @@ QUANTILES = ("least", "5 %", "25 %", "median", "75 %", "95 %", "greatest")
 
 
 def features_page(facts: pd.DataFrame, times: Times, findings: Sequence[Any]) -> str:
-    """``facts`` are the statistics that were judged, ``times`` what the retrieval told of each view's times.
+    """``facts`` are the statistics that were judged, ``times`` what the retrieval reported of each view's times.
 
     A finding has a ``severity`` and a ``sentence``.
     """

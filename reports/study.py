@@ -117,6 +117,8 @@ def alpha_curves(study: Study) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Figure 5: alpha against the teacher's loss, by mapping, on the labelled training videos."""
     targets = study.distillation.learned(study.targets)
     loss, right = targets.loss[targets.labelled], targets.right[targets.labelled]
+    # Up to the 99.5 % quantile, as a few wild losses would press all else into a corner of the plot, and to 0.1 nats at
+    # least, as a teacher that is always right would leave no axis; 200 points look smooth on a few inches.
     losses = np.linspace(0, max(float(np.quantile(loss, 0.995)), 0.1), 200)
     curves = {}
     for name in MAPPINGS:
@@ -142,7 +144,8 @@ def render_study(study: Study) -> str:
         slope_given=getattr(own.mapping, "slope", None) is not None,
         classes=study.settings["classes"],
         seeds=int(full[full.model == CPFD].seed.nunique()),
-        names=TITLES,
+        titles=TITLES,
+        judged=TITLES[JUDGED],
         rows=int((study.scores[study.scores.model == TEACHER].split == "evaluation").sum()),
         tables=[
             ("The four models", "table 3", table(study, full, [BASELINE, STEPS, PFD, CPFD, TEACHER])),

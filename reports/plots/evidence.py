@@ -4,14 +4,16 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from models.evaluation.judging import MODELS, Evaluation
-from reports.plots.figures import COLOURS, axes_of, svg
+from models.evaluation.metrics import JUDGED, TITLES
+from reports.plots.figures import BINS, COLOURS, axes_of, svg
 
 Probabilities = dict[str, np.ndarray]
 
 
-def f1_bars(evaluation: Evaluation) -> str:
-    """F1 of each model with its 95 % interval."""
-    figure, axes = axes_of("F1 on the evaluation rows", "", "F1, with 95 % interval")
+def judged_bars(evaluation: Evaluation) -> str:
+    """The metric that is judged, of each model, with its 95 % interval."""
+    title = TITLES[JUDGED]
+    figure, axes = axes_of(f"{title} on the evaluation rows", "", f"{title}, with 95 % interval")
     for position, name in enumerate(MODELS):
         values = evaluation.models[name]
         low, high = values.interval
@@ -59,7 +61,9 @@ def alpha_curve(teacher_loss: np.ndarray, alphas: np.ndarray) -> str:
     """Alpha against the teacher's loss on labelled training rows (the paper's figure 5), and where rows lie."""
     figure, axes = axes_of("Trust in the teacher", "teacher's loss on the video", "")
     shares = np.full(len(teacher_loss), 1 / len(teacher_loss))
-    axes.hist(teacher_loss, bins=30, weights=shares, color=COLOURS["teacher"], alpha=0.45, label="share of the videos")
+    axes.hist(
+        teacher_loss, bins=BINS, weights=shares, color=COLOURS["teacher"], alpha=0.45, label="share of the videos"
+    )
     order = np.argsort(teacher_loss)
     axes.plot(teacher_loss[order], alphas[order], color=COLOURS["student"], label="alpha")
     axes.legend(frameon=False)

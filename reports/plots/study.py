@@ -3,32 +3,35 @@
 import numpy as np
 import pandas as pd
 
+from models.evaluation.metrics import METRICS
 from models.studies.statistics import Interval
 from models.studies.variants import BASELINE, CPFD, PFD
-from reports.plots.figures import COLOURS, axes_of, svg
+from reports.plots.figures import BINS, COLOURS, axes_of, svg
 
 MODEL_COLOURS = {BASELINE: COLOURS["baseline"], PFD: "#57ab5a", CPFD: COLOURS["student"], "teacher": COLOURS["teacher"]}
 
 
 def bars(measures: pd.DataFrame, names: list[str]) -> str:
-    """ROC-AUC and F1 of the four models with their intervals over seeds, a dot a seed."""
-    figure, axes = axes_of("F1 and ROC-AUC", "", "with 95 % interval over seeds")
+    """The first two metrics of the four models with their intervals over seeds, a dot a seed."""
+    shown = METRICS[:2]  # three bars a model would be too thin to read
+    figure, axes = axes_of(" and ".join(each.title for each in shown), "", "with 95 % interval over seeds")
     for position, name in enumerate(names):
         own = measures[measures.model == name]
-        for shift, (metric, hatch) in enumerate((("f1", ""), ("roc_auc", "//"))):
-            value = Interval.of(own[metric].to_numpy())
+        for shift, (metric, hatch) in enumerate(zip(shown, ("", "//"), strict=True)):
+            value = Interval.of(own[metric.name].to_numpy())
             x = position + 0.4 * shift - 0.2
             axes.bar(x, value.mean, 0.38, color=MODEL_COLOURS[name], hatch=hatch, edgecolor="white")
             axes.errorbar(x, value.mean, yerr=np.nan_to_num(value.half), color="#1f2328", capsize=3)
-            axes.plot(np.full(len(own), x), own[metric], ".", color="#1f2328", markersize=3)
+            axes.plot(np.full(len(own), x), own[metric.name], ".", color="#1f2328", markersize=3)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylim(0, 1)
     return svg(figure)
 
 
 def shares(measures: pd.DataFrame) -> str:
-    """ROC-AUC by the share of the training videos that have a label."""
-    figure, axes = axes_of("Fewer labels", "share of the labels", "ROC-AUC, with 95 % interval")
+    """ROC-AUC by the share of the training videos that have a label. The axis is cut to where the values lie."""
+    figure, axes = axes_of("Fewer labels", "share of the labels", "ROC-AUC, with 95 % interval; not from zero")
+    ends: list[float] = []
     for name, colour in MODEL_COLOURS.items():
         points = sorted(measures[measures.model == name].groupby("share"))
         values = [Interval.of(each.roc_auc.to_numpy()) for _, each in points]
@@ -37,8 +40,8 @@ def shares(measures: pd.DataFrame) -> str:
         axes.errorbar(
             places, [v.mean for v in values], yerr=halves, color=colour, marker="o", markersize=4, capsize=3, label=name
         )
-    shown = measures[measures.model.isin(MODEL_COLOURS)].roc_auc
-    axes.set_ylim(max(0.0, shown.min() - 0.05), min(1.0, shown.max() + 0.05))
+        ends += [value.mean + side * half for value, half in zip(values, halves, strict=True) for side in (-1, 1)]
+    axes.set_ylim(max(0.0, min(ends) - 0.02), min(1.0, max(ends) + 0.02))
     axes.set_xscale("log", base=2)
     axes.set_xticks([0.125, 0.25, 0.5, 1.0], ["1/8", "1/4", "1/2", "all"])
     axes.legend(frameon=False, fontsize=8)
@@ -68,7 +71,7 @@ def alphas(curves: dict[str, tuple[np.ndarray, np.ndarray]], losses: np.ndarray)
     figure, axes = axes_of("Trust in the teacher", "teacher's loss on the video", "alpha")
     longest = max(float(x[-1]) for x, _ in curves.values())
     weights = np.full(len(losses), 1 / len(losses))
-    axes.hist(np.minimum(losses, longest), bins=30, weights=weights, color="#d8dee4", label="share of the videos")
+    axes.hist(np.minimum(losses, longest), bins=BINS, weights=weights, color="#d8dee4", label="share of the videos")
     styles = dict(zip(curves, ("-", "--", ":", "-."), strict=False))
     for name, (x, y) in curves.items():
         axes.plot(x, y, styles[name], label=name.replace("_", " "))

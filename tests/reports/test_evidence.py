@@ -1,4 +1,4 @@
-"""The report's evidence: alphas are those that the student learned by, as its folder has them."""
+"""The report: its evidence is what the run left, and its page says it for two classes and for more."""
 
 import json
 
@@ -12,16 +12,31 @@ from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, HISTORY_FILE
 from models.evaluation.judging import MODELS, evaluate
 from models.training.students import Trust
 from pipelines.task import load_task
-from reports.evidence import Evidence
+from promotion.gate import decide
+from promotion.policy import GateSettings
+from reports.evidence import Evidence, render_report
+
+FACTS = {
+    "window_start": "2026-04-01T00:00:00+00:00",
+    "window_end": "2026-07-01T00:00:00+00:00",
+    "corpus": {"name": "clips", "simulated": False, "description": "Real <clips>.", "made_by": "import"},
+    "snapshot": "a1",
+    "seed": 0,
+    "code_version": "c1",
+    "videos": {"train": 100, "tuning": 100, "evaluation": 200},
+}
 
 
 @pytest.fixture
 def read(tmp_path, rng):
-    """Evidence of a made-up run whose student was trained by the task's settings with ``method``."""
+    """Evidence of a made-up run of a task whose student was trained with ``method``."""
 
-    def evidence(method) -> Evidence:
-        labels, judging = np.arange(300) % 2, np.arange(300) >= 100
-        probabilities = {name: rng.dirichlet((1, 1), 300) for name in MODELS}
+    def evidence(method: str, task: str = "low_quality") -> Evidence:
+        settings = load_task(task).model_dump(mode="json")
+        settings["distillation"]["method"] = method
+        classes = settings["classes"]
+        labels, judging = np.arange(300) % len(classes), np.arange(300) >= 100
+        probabilities = {name: rng.dirichlet(np.ones(len(classes)), 300) for name in MODELS}
         table = {"video_id": [f"v{row}" for row in range(300)], "label": labels}
         table |= {"split": np.where(judging, "evaluation", "tuning")}
         pq.write_table(pa.table(table | {n: v.tolist() for n, v in probabilities.items()}), tmp_path / "scores")
@@ -31,12 +46,10 @@ def read(tmp_path, rng):
             (tmp_path / name / HISTORY_FILE).write_text(json.dumps([{"epoch": 1, "loss": 0.5, "learning_rate": 0.0}]))
         losses, alphas = np.array([0.1, np.nan, 2.0], np.float32), np.array([0.8, 1.0, 0.2])
         Trust(["a", "b", "c"], alphas, losses, {"mean_alpha": 0.5}).write(tmp_path / "student")
-        settings = load_task("low_quality").model_dump(mode="json")
-        settings["distillation"]["method"] = method
         return Evidence.read(
-            facts={},
+            facts={**FACTS, "task": task},
             settings=settings,
-            evaluation=evaluate(probabilities, labels, judging, ("good_quality", "low_quality"), 0),
+            evaluation=evaluate(probabilities, labels, judging, tuple(classes), 0),
             scores=tmp_path / "scores",
             set_aside=[tmp_path / "set_aside"],
             networks={name: tmp_path / name for name in ("baseline", "student")},
@@ -53,3 +66,21 @@ def test_alphas_are_read_with_the_losses_of_labelled_videos(read, tmp_path):
     assert json.loads((tmp_path / "student" / CONSTANTS_FILE).read_text()) == found.constants
     assert found.set_aside == {"no frames": 3}
     assert len(found.labels) == len(found.probabilities["student"]) == 200
+
+
+@pytest.mark.parametrize(
+    ("task", "method", "thresholds"),
+    [
+        ("low_quality", "cpfd", "thresholds were chosen on 100 other rows"),
+        ("topic", "cpfd", "a factor a class, chosen on 100 other rows"),
+        ("topic", "label_smoothing", "a factor a class, chosen on 100 other rows"),
+    ],
+)
+def test_the_page_says_how_models_were_judged(read, task, method, thresholds):
+    evidence = read(method, task)
+    page = render_report(evidence, decide(evidence.evaluation, GateSettings()), ["titles are <short>"])
+    assert f"<h1>{task}</h1>" in page
+    assert thresholds in page
+    assert "Real &lt;clips&gt;." in page
+    assert "titles are &lt;short&gt;" in page
+    assert page.count("<svg") == 5

@@ -17,8 +17,11 @@ def whole(target: Path) -> Iterator[Path]:
     If something does, what was written is removed, and ``target`` is as it was. One writer at a time: hold the folder
     with ``locked`` where there may be several.
     """
-    partial, former = (target.with_name(f".{word}-{target.name}") for word in ("partial", "former"))
-    remove(partial)
+    scratch, former = (target.with_name(f".{word}-{target.name}") for word in ("partial", "former"))
+    # In a folder of its own, so that what a killed writer left passes for no file of the target's kind.
+    partial = scratch / target.name
+    remove(scratch)
+    scratch.mkdir()
     try:
         yield partial
         if partial.is_dir() and target.is_dir():  # a folder can only be renamed to a free name
@@ -27,7 +30,7 @@ def whole(target: Path) -> Iterator[Path]:
         partial.rename(target)
         remove(former)
     finally:
-        remove(partial)
+        remove(scratch)
 
 
 def remove(path: Path) -> None:
@@ -39,15 +42,16 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def locked(place: Path, busy: str = "") -> Iterator[None]:
-    """Hold a folder, or a lock file that is made for it, alone, until the block or the process ends.
+def locked(place: Path, busy: str = "", shared: bool = False) -> Iterator[None]:
+    """Hold a folder, or a lock file that is made for it, until the block or the process ends.
 
-    Waits for another holder, unless ``busy`` says what a BusyError then reports.
+    Alone, or ``shared`` with others who hold it so. Waits for another holder, unless ``busy`` says what a BusyError
+    then reports.
     """
     handle = os.open(place, os.O_RDONLY if place.is_dir() else os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError as error:
             raise BusyError(busy) from error
         yield

@@ -89,7 +89,6 @@ def _create(database: Path) -> None:
             _initialize_tables(engine)
         finally:
             engine.dispose()
-            partial.with_name(f"{partial.name}-journal").unlink(missing_ok=True)
 
 
 def experiment_id(client: MlflowClient, task: str) -> str:

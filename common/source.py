@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -14,13 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("common", "components", "corpus", "feature_repo", "models", "pipelines", "promotion", "reports", "serving")
 # What modules read beside Python: settings of Feast, templates and styles of pages.
 DATA = {".css", ".html", ".yaml"}
+# A module or class that a text names, for a library to import: Feast's store, TorchServe's handler.
+NAMED = re.compile(rf"\b(?:{'|'.join(ROOMS)})(?:\.\w+)+")
 
 
 @cache
 def imported_files(module: str) -> frozenset[Path]:
-    """The files of ``module`` and of everything that it imports of this project, inside functions too.
+    """The files of ``module`` and of everything that it imports or names of this project, inside functions too.
 
-    The non-Python files of a package count as soon as one of its modules does.
+    The non-Python files of a package count as soon as one of its modules does, with the modules that they name.
 
     Raises:
         ModuleNotFoundError: this project has no such module.
@@ -36,10 +39,11 @@ def imported_files(module: str) -> frozenset[Path]:
         if name in seen or path is None:
             continue
         seen.add(name)
-        found.add(path)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         waiting += [name.rpartition(".")[0], *_imports(path, package)]
-        found |= {each for each in path.parent.rglob("*") if each.suffix in DATA}
+        beside = {each for each in path.parent.rglob("*") if each.suffix in DATA}
+        waiting += [named for each in beside - found for named in _named(each.read_text())]
+        found |= {path, *beside}
     return frozenset(found)
 
 
@@ -75,16 +79,25 @@ def _file_of(module: str) -> Path | None:
 
 
 def _imports(path: Path, package: str) -> list[str]:
-    """Names that may be modules: what a file imports, and what it imports from there."""
+    """Names that may be modules: what a file imports, what it imports from there, and what its texts name."""
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             source = ".".join([*parts, *([node.module] if node.module else [])])
             names += [source, *(f"{source}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            names += _named(node.value)
     return names
+
+
+def _named(text: str) -> list[str]:
+    """Names in a text that may be modules: each as it stands, and without its last part, which may be a class."""
+    return [name for found in NAMED.findall(text) for name in (found, found.rpartition(".")[0])]
 
 
 def _commit() -> str:

@@ -13,7 +13,7 @@ from components.train_teacher import train_teacher
 from components.train_variants import train_variants
 from models.studies.study import Variant
 from models.studies.variants import GENERALISED, MAIN, PRIVILEGED, VANILLA_KD, full_study
-from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline
+from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline, resolved_settings
 from pipelines.graphs.prepare import prepare
 from pipelines.request import Inputs
 from pipelines.task import Task
@@ -22,7 +22,7 @@ from pipelines.task import Task
 def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
     """The study of one task, each student trained with ``seeds`` seeds."""
     version_of_code = code_version()
-    settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
+    settings = resolved_settings(task)
 
     def build(inputs: Inputs) -> None:
         """Groups of students, each with its own teacher: they wait for nothing but that teacher."""

@@ -1,8 +1,9 @@
 """What makes a function a graph of this project: its parameters, what its steps ask of a machine, and of a cache."""
 
 import inspect
+import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from kfp import dsl, kubernetes
@@ -35,7 +36,7 @@ def pipeline(task: Task, kind: str, build: Callable[[Inputs], None]) -> Callable
                 each.name,
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
                 annotation=each.type,
-                default=defaults.get(each.name, inspect.Parameter.empty if _required(each) else each.default),
+                default=defaults.get(each.name, inspect.Parameter.empty if each.default is MISSING else each.default),
             )
             for each in fields(Inputs)
         ]
@@ -45,8 +46,10 @@ def pipeline(task: Task, kind: str, build: Callable[[Inputs], None]) -> Callable
     return dsl.pipeline(name=name, description=description)(graph)
 
 
-def _required(field: Any) -> bool:
-    return isinstance(field.default, type(fields(Inputs)[0].default))
+def resolved_settings(task: Task) -> str:
+    """The task's settings as JSON, with a digest of the files that they only name: what a run is a function of."""
+    named = named_files_digest(task.recipe)
+    return json.dumps(task.model_dump(mode="json") | ({"named_files": named} if named else {}), sort_keys=True)
 
 
 def on_gpu(task: Task, *steps: dsl.PipelineTask) -> None:

@@ -28,7 +28,7 @@ class Prepared:
 
 
 def prepare(task: Task, inputs: Inputs) -> Prepared:
-    """The steps up to decoding, within a pipeline function; dear steps wait until all data has passed."""
+    """The steps up to decoding, within a pipeline function; expensive steps wait until all data has passed."""
     recipe, classes, validation = task.recipe.model_dump_json(), list(task.classes), task.validation.model_dump_json()
     window = select_window(
         corpus=inputs.corpus,

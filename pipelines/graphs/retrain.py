@@ -1,6 +1,5 @@
 """The graph: from a window of the corpus to a challenger, or to a reason why there is none."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,7 @@ from components.register import register
 from components.score_teacher import score_teacher
 from components.train_baseline import train_baseline
 from components.train_teacher import train_teacher
-from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline
+from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline, resolved_settings
 from pipelines.graphs.prepare import prepare
 from pipelines.request import Inputs
 from pipelines.task import Task
@@ -27,7 +26,7 @@ from pipelines.task import Task
 def retrain_pipeline(task: Task) -> Callable[..., Any]:
     """The pipeline of one task. Its settings are constants of the graph; the window is data given at run time."""
     version_of_code = code_version()
-    settings = json.dumps(task.model_dump(mode="json"), sort_keys=True)
+    settings = resolved_settings(task)
 
     def build(inputs: Inputs) -> None:
         """Every step names what it reads: only the teacher's two steps are given the privileged artifact."""

@@ -25,6 +25,14 @@ def test_what_is_imported_of_a_package_counts_with_the_package_and_the_data_besi
     assert "feature_repo/feature_store.yaml" in names("components.retrieve_features")
 
 
+def test_what_a_text_names_for_a_library_to_import_counts_too():
+    store = {"feature_repo/asof/store.py", "feature_repo/asof/join.py", "feature_repo/provider.py"}
+    assert store <= names("components.retrieve_features")
+    served = {"serving/handler.py", "serving/predictor.py", "models/networks/xvlm.py"}
+    assert served <= names("components.package")
+    assert served <= names("components.check_parity")
+
+
 def test_every_component_has_a_digest_of_its_own():
     components = [path.stem for path in (ROOT / "components").glob("*.py") if path.stem not in ("__init__", "base")]
     assert len(components) >= 21

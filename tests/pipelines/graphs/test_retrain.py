@@ -1,8 +1,13 @@
 """The compiled graph."""
 
+from pathlib import Path
+
 import pytest
 import yaml
+from source_code import ROOT
 
+from common.source import code_digest, imported_files
+from pipelines.graphs import pipeline
 from pipelines.graphs.compile import compile_task
 from pipelines.task import load_task, task_files
 
@@ -45,3 +50,48 @@ def test_training_asks_for_a_gpu(compiled):
 def test_the_window_is_data_given_at_run_time(compiled):
     parameters = compiled[0]["root"]["inputDefinitions"]["parameters"]
     assert {"corpus", "window_end", "months", "seed", "snapshot"} <= set(parameters)
+
+
+def code_of_steps(spec: dict) -> dict[str, str]:
+    """The digest of its code that each step is given, so that a cache forgets the step when its code changes."""
+    executors = spec["deploymentSpec"]["executors"]
+    return {
+        name.removeprefix("exec-"): variable["value"]
+        for name, each in executors.items()
+        for variable in each["container"].get("env", [])
+        if variable["name"] == "CPFD_CODE"
+    }
+
+
+def test_every_step_is_given_the_digest_of_its_own_code(compiled):
+    """The steps inside the condition too."""
+    given = code_of_steps(compiled[0])
+    assert len(given) == 16
+    assert set(given) == {name.removeprefix("exec-") for name in compiled[0]["deploymentSpec"]["executors"]}
+    assert len(set(given.values())) == len(given)
+    for step, code in given.items():
+        assert code == code_digest(f"components.{step.replace('-', '_')}")
+
+
+def compiled_again(folder: Path) -> dict:
+    return next(yaml.safe_load_all(compile_task(load_task("low_quality"), folder / "again.yaml").read_text()))
+
+
+def test_steps_that_import_what_changed_repeat_and_others_do_not(compiled, tmp_path, monkeypatch):
+    loop = ROOT / "models" / "training" / "loop.py"
+
+    def changed(module: str) -> str:
+        return code_digest(module) + (", changed" if loop in imported_files(module) else "")
+
+    monkeypatch.setattr(pipeline, "code_digest", changed)
+    before, after = code_of_steps(compiled[0]), code_of_steps(compiled_again(tmp_path))
+    repeated = {step for step in before if before[step] != after[step]}
+    assert {"train-baseline", "train-teacher", "distill-student"} <= repeated
+    assert not repeated & {"select-window", "retrieve-features", "decode-clips"}
+
+
+def test_other_files_of_start_weights_repeat_every_step(compiled, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "named_files_digest", lambda _: "of other weights")
+    before, after = code_of_steps(compiled[0]), code_of_steps(compiled_again(tmp_path))
+    assert len(after) == 16
+    assert not [step for step in before if before[step] == after[step]]

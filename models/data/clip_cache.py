@@ -25,6 +25,7 @@ def shared_clips(
 ) -> tuple[Faults, bool]:
     """As ``write_clips``, but what ``store`` holds for these videos and settings is taken from there.
 
+    A video whose local file has another size or time of writing is another video: a file that was mended is read anew.
     ``path`` becomes a hard link to the file in the store where the file system allows it, else a copy.
 
     Returns:
@@ -48,13 +49,26 @@ def shared_clips(
 
 
 def unused(store: Path) -> list[Path]:
-    """What the store holds and no run links to any more; for copies, and on file systems without links, all of it."""
-    return [each for each in sorted(store.glob("*/")) if (each / CLIPS).stat().st_nlink == 1]
+    """What the store holds and no run links to any more; for copies, and on file systems without links, all of it.
+
+    Also what a killed decoding left. Nothing may be decoding meanwhile.
+    """
+    left = [clips.parent for clips in sorted(store.glob(f"*/{CLIPS}")) if clips.stat().st_nlink == 1]
+    return [*left, *(store / f"{each.name}.lock" for each in left), *sorted(store.glob(".*"))]
 
 
 def _key(videos: Sequence[tuple[str, str]], settings: ClipSettings) -> str:
     """A digest of the videos, the settings, and the code that decodes."""
     digest = hashlib.sha256(f"{settings.model_dump_json()} {code_digest('models.data.clips')}".encode())
     for video_id, source in videos:
-        digest.update(json.dumps([video_id, source]).encode())
+        digest.update(json.dumps([video_id, source, *_written(source)]).encode())
     return digest.hexdigest()[:16]
+
+
+def _written(source: str) -> tuple[int, ...]:
+    """Size and time of writing of a local file; nothing of a remote one, which would cost a request each."""
+    try:
+        facts = Path(source).stat()
+    except OSError:
+        return ()
+    return facts.st_size, facts.st_mtime_ns

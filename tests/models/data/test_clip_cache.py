@@ -1,5 +1,7 @@
 """Decoded clips that tasks share: the same videos and settings are decoded once, and what is linked stays."""
 
+from pathlib import Path
+
 import pytest
 
 from models.data import clip_cache
@@ -36,13 +38,24 @@ def test_other_settings_or_videos_are_decoded_anew(videos, tmp_path):
     assert not shared_clips(videos[:3], tmp_path / "c", SETTINGS, tmp_path / "store")[1]
 
 
+def test_a_file_that_was_mended_is_read_anew(videos, tmp_path):
+    first, _ = shared_clips(videos, tmp_path / "a", SETTINGS, tmp_path / "store")
+    (tmp_path / "broken.mp4").write_bytes(Path(videos[0][1]).read_bytes())
+    second, found = shared_clips(videos, tmp_path / "b", SETTINGS, tmp_path / "store")
+    assert ([video_id for video_id, _ in first], second, found) == (["broken"], [], False)
+    assert len(ClipStore(tmp_path / "b").video_ids) == 5
+
+
 def test_what_no_run_links_to_is_unused(videos, tmp_path):
     shared_clips(videos, tmp_path / "a", SETTINGS, tmp_path / "store")
     shared_clips(videos[:2], tmp_path / "b", SETTINGS, tmp_path / "store")
     assert unused(tmp_path / "store") == []
     (tmp_path / "b").unlink()
-    (left,) = unused(tmp_path / "store")
+    (tmp_path / "store" / ".partial-x").mkdir()  # of a decoding that was killed
+    left, lock, partial = unused(tmp_path / "store")
     assert len(ClipStore(left / CLIPS).video_ids) == 2
+    assert lock.is_file()
+    assert partial.name == ".partial-x"
 
 
 def test_a_decoding_that_was_killed_leaves_nothing_that_passes_for_whole(videos, tmp_path, monkeypatch):

@@ -17,14 +17,22 @@ def times_of(values: pd.Series, mapping: Mapping, name: str) -> pd.Series:
     zoned = values.dropna().astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$")
     try:
         if len(zoned) and zoned.all():
-            return pd.to_datetime(values, utc=True)
+            return _parsed(values, utc=True)
         if mapping.timezone is None or zoned.any():
             raise CorpusError(f"{name} has no time zone: give the mapping a 'timezone', such as UTC")
-        return pd.to_datetime(values).dt.tz_localize(mapping.timezone).dt.tz_convert("UTC")
+        return _parsed(values, utc=False).dt.tz_localize(mapping.timezone).dt.tz_convert("UTC")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         if isinstance(error, CorpusError):
             raise
-        raise CorpusError(f"{name} cannot be read as times: {error}") from error
+        raise CorpusError(f"{name} cannot be read as times: {str(error).partition(chr(10))[0]}") from error
+
+
+def _parsed(values: pd.Series, utc: bool) -> pd.Series:
+    """ISO 8601, with or without seconds and fractions; else the one format that the first value has."""
+    try:
+        return pd.to_datetime(values, utc=utc, format="ISO8601")
+    except ValueError:
+        return pd.to_datetime(values, utc=utc)
 
 
 def moment_of(moment: datetime, mapping: Mapping, name: str) -> pd.Timestamp:

@@ -9,13 +9,13 @@ from common.dense_table import DenseTable, Feature, Range
 from corpus.contract import DENSE_KEYS, CorpusError, conform
 from corpus.importing.dating import made_up_dense_times, times_of
 from corpus.importing.mapping import DenseColumns, Mapping
-from corpus.importing.sources import column_of, decimals, ids_of, read_source
+from corpus.importing.sources import column_of, decimals, ids_of, of_videos, read_source
 
 
 def dense_of(
     videos: pd.DataFrame, table: str, columns: DenseColumns, mapping: Mapping, source: Path
-) -> tuple[DenseTable, pa.Table]:
-    """The declaration of a dense table, and its rows of videos of the corpus."""
+) -> tuple[DenseTable, pa.Table, list[str]]:
+    """The declaration of a dense table, its rows of videos of the corpus, and sentences on what is left out."""
     times = (columns.event_timestamp, columns.created_timestamp)
     frame = read_source(source / columns.table, (columns.video_id, *(time for time in times if time)))
     name = str(columns.table)
@@ -38,7 +38,8 @@ def dense_of(
     fields = [pa.field(each, pa.list_(pa.float32()) if each in vectors else pa.float32()) for each in values]
     declared = _declared(table, columns, list(values), vectors)
     found = conform(rows, pa.schema([*DENSE_KEYS, *fields]), name)
-    return declared, found.filter(pa.array(ids.isin(videos.video_id)))
+    known, left_out = of_videos(ids.reset_index(drop=True), videos, f"rows of the dense table {table} in {name}")
+    return declared, found.take(pa.array(known)), left_out
 
 
 def _features(frame: pd.DataFrame, columns: DenseColumns, name: str) -> dict[str, pd.Series]:

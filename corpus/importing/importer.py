@@ -18,7 +18,7 @@ from corpus.importing.sources import column_of, ids_of, read_source, rows_where
 
 @dataclass(frozen=True)
 class Imported:
-    """Rows written, by table; and sentences on what of them a run would not count."""
+    """Rows written, by table; and sentences on what was left out, or what a run would not count."""
 
     rows: dict[str, int]
     uncounted: list[str]
@@ -42,11 +42,14 @@ def import_corpus(
     raw = rows_where(read_source(source / mapping.table), mapping.where, str(mapping.table))
     videos = _videos(raw, mapping, media)
     progress("labels")
-    labels = pd.concat([labels_of(raw, videos, each, mapping, source) for each in mapping.labels], ignore_index=True)
+    found = [labels_of(raw, videos, each, mapping, source) for each in mapping.labels]
+    labels = pd.concat([rows for rows, _ in found], ignore_index=True)
+    omitted = [sentence for _, sentences in found for sentence in sentences]
     declared, dense = {}, {}
     for table, columns in mapping.dense.items():
         progress(f"dense {table}")
-        declared[table], dense[table] = dense_of(videos, table, columns, mapping, source)
+        declared[table], dense[table], left_out = dense_of(videos, table, columns, mapping, source)
+        omitted += left_out
     manifest = Manifest(
         name=target.name,
         simulated=False,
@@ -61,7 +64,7 @@ def import_corpus(
             write_by_day(rows, folder / "dense" / table, "event_timestamp")
     counts = {"videos": len(videos), "labels": len(labels)}
     counts |= {f"dense {table}": len(rows) for table, rows in dense.items()}
-    return Imported(counts, uncounted(labels, videos))
+    return Imported(counts, [*omitted, *uncounted(labels, videos)])
 
 
 def _described(mapping: Mapping) -> str:

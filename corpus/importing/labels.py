@@ -8,15 +8,15 @@ import pandas as pd
 from corpus.contract import CorpusError, day_after
 from corpus.importing.dating import made_up_label_times, moment_of, times_of
 from corpus.importing.mapping import LabelColumns, Mapping
-from corpus.importing.sources import column_of, ids_of, read_source
+from corpus.importing.sources import column_of, ids_of, of_videos, read_source
 
 NAMED = 20  # values of a column that a message names: enough to see a slip, and it stays readable
 
 
 def labels_of(
     raw: pd.DataFrame, videos: pd.DataFrame, columns: LabelColumns, mapping: Mapping, source: Path
-) -> pd.DataFrame:
-    """The rows of the table of labels, of videos of the corpus alone."""
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the table of labels, of videos of the corpus alone; and sentences on what is left out."""
     frame = raw if columns.table is None else read_source(source / columns.table)
     name = str(columns.table or mapping.table)
     ids = ids_of(frame, columns.video_id or mapping.videos.video_id, name)
@@ -30,10 +30,15 @@ def labels_of(
             "source": name,
         }
     )
-    known = label.notna() & ids.isin(videos.video_id)
+    given = label.notna()
     if columns.classes is not None:
-        known &= _of_classes(label, columns.classes, f"{name}.{columns.label}")
-    return rows[known].astype({"label": str})
+        given &= _of_classes(label, columns.classes, f"{name}.{columns.label}")
+    what = f"labels of {columns.task} in {name}"
+    known, left_out = of_videos(ids[given], videos, what)
+    timed = rows.labeled_at[known].notna()
+    if not timed.all():
+        left_out.append(f"{int((~timed).sum())} of {int(given.sum())} {what} have no time and are left out")
+    return rows.loc[known[timed]].astype({"label": str}), left_out
 
 
 def uncounted(labels: pd.DataFrame, videos: pd.DataFrame) -> list[str]:

@@ -26,6 +26,16 @@ def read_source(path: Path, text: tuple[str, ...] | None = None) -> pd.DataFrame
         raise CorpusError(f"{path} cannot be read as {path.suffix or 'Parquet'}: {error}") from error
 
 
+def of_videos(ids: pd.Series, videos: pd.DataFrame, what: str) -> tuple[pd.Index, list[str]]:
+    """Which rows are of videos of the corpus (their index); and a sentence with an example if others are not."""
+    known = ids.isin(videos.video_id)
+    if known.all():
+        return ids.index, []
+    others = ids[~known]
+    example = f"such as {others.iloc[0]}, and are left out"
+    return ids.index[known], [f"{len(others)} of {len(ids)} {what} are of no video of the corpus, {example}"]
+
+
 def column_of(frame: pd.DataFrame, name: str, table: str) -> pd.Series:
     """Raises CorpusError, with the columns there are, if it is not there."""
     if name not in frame.columns:

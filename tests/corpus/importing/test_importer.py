@@ -56,6 +56,23 @@ def test_videos_that_are_not_stored_have_no_media(source, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "times",
+    [
+        ["2026-01-01T00:30:00Z", "2026-01-02T00:00:00.000000Z", "2026-01-03T00:00:00.000000001Z"],
+        ["2026-01-01T01:30+01:00", "2026-01-02T00:00:00+00:00", "2026-01-02T19:00:00.000000-05:00"],
+    ],
+)
+def test_times_of_one_column_may_be_written_with_and_without_fractions_and_zones_of_their_own(source, tmp_path, times):
+    table = pd.read_csv(source / "table.csv", dtype=str)
+    table["when"] = times
+    table.to_csv(source / "table.csv", index=False)
+    import_corpus(mapping(source), source, tmp_path / "corpus")
+    found = read_table(tmp_path / "corpus" / "videos", VIDEOS).to_pandas().set_index("video_id").published_at
+    expected = ["2026-01-01 00:30", "2026-01-02 00:00", "2026-01-03 00:00"]
+    assert found.loc[["1", "2", "3"]].tolist() == [pd.Timestamp(each, tz="UTC") for each in expected]
+
+
+@pytest.mark.parametrize(
     ("where", "kept"),
     [
         ({"channel": {"prefix": "p"}}, ["1", "2"]),

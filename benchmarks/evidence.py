@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +23,7 @@ import torch
 
 from benchmarks.evidence_page import Data, page
 from common.source import ROOT, project_digest
-from corpus.contract import newest_publication
+from corpus.contract import day_after, newest_publication
 from corpus.importing.importer import import_corpus
 from corpus.importing.mapping import read_mapping
 from corpus.simulation.causes import SimulationSettings
@@ -74,8 +73,7 @@ def make_corpus(data: Data, real: Path) -> Path:
 def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
     """The task, and its sound rows as this seed draws them."""
     task = load_task(data.task)
-    newest = newest_publication(corpus).as_py().astimezone(UTC)
-    end = datetime(newest.year, newest.month, newest.day, tzinfo=UTC) + timedelta(days=1)
+    end = day_after(newest_publication(corpus).as_py())
     folds = task.distillation.folds
     rows = select_window(
         corpus, task.labels, task.classes, window_start(end, data.months), end, task.window, folds, seed

@@ -10,10 +10,12 @@ import pandas as pd
 import torch
 
 from common.source import code_version
-from models.evaluation.metrics import TITLES
+from models.evaluation.metrics import JUDGED, TITLES
 from models.studies.statistics import Interval, compare, gap_closed, measure
 from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
 
+# The metric that is judged and the first one that needs no threshold: with more, the table is too wide to read.
+SHOWN = list(TITLES)[:2]
 NOTES = Path(__file__).with_name("evidence_notes.md")
 
 
@@ -60,36 +62,32 @@ def page(scores: dict[Data, pd.DataFrame], seeds: int) -> str:
 
 
 def _summary(measured: dict[Data, pd.DataFrame]) -> str:
-    lines = [
-        "| task | F1 against baseline | F1 against PFD | ROC-AUC against baseline | ROC-AUC against PFD "
-        "| gap closed, F1 | gap closed, ROC-AUC |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    shown = list(TITLES)[:2]
+    against = [f"{TITLES[metric]} against {other}" for metric in SHOWN for other in (BASELINE, PFD)]
+    lines = _head(["task", *against, *(f"gap closed, {TITLES[metric]}" for metric in SHOWN)])
     for data, measures in measured.items():
-        against = [_difference(measures, CPFD, other, metric) for metric in shown for other in (BASELINE, PFD)]
-        gaps = [_gap(measures, CPFD, metric) for metric in shown]
-        lines.append(f"| {_title(data)} | {' | '.join(against + gaps)} |")
+        found = [_difference(measures, CPFD, other, metric) for metric in SHOWN for other in (BASELINE, PFD)]
+        gaps = [_gap(measures, CPFD, metric) for metric in SHOWN]
+        lines.append(f"| {_title(data)} | {' | '.join(found + gaps)} |")
     return "\n".join(lines)
 
 
 def _section(data: Data, measures: pd.DataFrame, scores: pd.DataFrame) -> str:
     first = scores[(scores.model == BASELINE) & (scores.seed == 0)]
     rows = int((first.split == "evaluation").sum())
-    lines = [
-        f"## {_title(data)}",
-        f"{rows} evaluation rows (seed 0).",
-        "| model | F1 | ROC-AUC | PR-AUC | F1 against baseline | gap closed, F1 | gap closed, ROC-AUC |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    gaps = [f"gap closed, {TITLES[metric]}" for metric in SHOWN]
+    lines = _head(["model", *TITLES.values(), f"{TITLES[JUDGED]} against {BASELINE}", *gaps])
     for model in dict.fromkeys(measures.model):
         own = measures[measures.model == model]
         cells = [_value(Interval.of(own[metric].to_numpy())) for metric in TITLES]
-        cells.append("" if model == BASELINE else _difference(measures, model, BASELINE, "f1"))
+        cells.append("" if model == BASELINE else _difference(measures, model, BASELINE, JUDGED))
         judged = model != BASELINE and not model.startswith(TEACHER)
-        cells += [_gap(measures, model, metric) if judged else "" for metric in list(TITLES)[:2]]
+        cells += [_gap(measures, model, metric) if judged else "" for metric in SHOWN]
         lines.append(f"| {model} | {' | '.join(cells)} |")
-    return "\n".join([lines[0], "", lines[1], "", *lines[2:]])
+    return "\n".join([f"## {_title(data)}", "", f"{rows} evaluation rows (seed 0).", "", *lines])
+
+
+def _head(columns: list[str]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", f"| {' | '.join(['---'] * len(columns))} |"]
 
 
 def _title(data: Data) -> str:

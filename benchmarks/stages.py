@@ -16,9 +16,9 @@ from common.source import code_version
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
 from pipelines.local.run import run_task
-from pipelines.local.workspace import Workspace
 from pipelines.request import Request
 from pipelines.task import load_task
+from pipelines.workspace import Workspace
 
 IMPORTS = {
     "select-window": "corpus.window",

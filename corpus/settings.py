@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+MONTHS = 3  # how long a window is unless somebody says otherwise: what schedules retrain on
 MOST_HELD_BACK = 0.9  # of the labelled videos: with less than a tenth to learn from there is no student
 
 

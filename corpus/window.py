@@ -27,8 +27,11 @@ NAMED = 20  # classes that a message names with their counts
 
 
 def window_start(end: datetime, months: int) -> datetime:
-    """``end`` less that many calendar months."""
-    return (pd.Timestamp(end) - pd.DateOffset(months=months)).to_pydatetime()
+    """``end`` less that many calendar months. Raises CorpusError if that is before the year 1."""
+    try:
+        return (pd.Timestamp(end) - pd.DateOffset(months=months)).to_pydatetime()
+    except (ValueError, OverflowError) as error:
+        raise CorpusError(f"there is no day {months} months before {end:%Y-%m-%d}: choose fewer months") from error
 
 
 def select_window(

@@ -1,17 +1,16 @@
 """A request: one task, one window, and where things are kept. What a graph is given when it runs follows from it."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from corpus.contract import newest_publication, read_manifest, snapshot_id
+from corpus.contract import day_after, newest_publication, read_manifest, snapshot_id
+from corpus.settings import MONTHS
 from corpus.window import require_window, window_start
 from feature_repo.services import require_features
-from pipelines.local.workspace import Workspace
 from pipelines.task import Task
-
-MONTHS = 3  # the window that schedules retrain on
+from pipelines.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ class Request:
     def in_workspace(
         cls, task: Task, workspace: Workspace, end: datetime | None = None, months: int = MONTHS
     ) -> "Request":
-        """The request of a run on this machine. ``end`` is the first day after the window; the default is the day
-        after the corpus's newest video.
+        """The request of a run on this machine. ``end`` is the first day after the window, in UTC if it has no zone;
+        the default is the day after the corpus's newest video.
 
         Raises:
             CorpusError: there is no corpus where the task says, or it has nothing for the task in this window.
@@ -55,7 +54,7 @@ class Request:
         """
         corpus = workspace.corpus(task.corpus)
         read_manifest(corpus)
-        end = (end or day_after_newest(corpus)).replace(tzinfo=UTC)
+        end = day_after(newest_publication(corpus).as_py()) if end is None else _in_utc(end)
         require_window(corpus, task.labels, task.classes, window_start(end, months), end)
         require_features(corpus, task.task, task.features)
         return cls(
@@ -92,10 +91,8 @@ class Request:
         return asdict(self.inputs)
 
 
-def day_after_newest(corpus: Path) -> datetime:
-    """Midnight after the corpus's newest video."""
-    newest = newest_publication(corpus).as_py()
-    return datetime(newest.year, newest.month, newest.day) + timedelta(days=1)
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def new_run_name(task: str, window_end: datetime) -> str:

@@ -103,7 +103,7 @@ def load_task(name: str, folder: Path | None = None) -> Task:
 
 def _with_profile(values: dict[str, Any]) -> dict[str, Any]:
     """The values over those of their profile. Sizes that a start brings are not taken from a profile."""
-    profile = _profiles().get(str(values.get("profile")), {})
+    profile = _profiles().get(str(values.get("profile", Task.model_fields["profile"].default)), {})
     network = values.get("network")
     if isinstance(network, dict) and network.get("start") is not None:
         kept = {key: value for key, value in profile.get("network", {}).items() if key not in START_SIZES}

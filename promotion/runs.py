@@ -1,6 +1,5 @@
 """The life of a run in MLflow: begun, ended with its true duration, and closed where its process was killed."""
 
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -100,5 +99,5 @@ def _end(client: MlflowClient, run: Run, status: str, reason: str, at: datetime 
     if reason:
         for key in (NOTE, REASON):
             client.set_tag(run.info.run_id, key, reason[:LONGEST_REASON])
-    ended = int((time.time() if at is None else at.timestamp()) * 1000)
-    client.set_terminated(run.info.run_id, status, max(ended, run.info.start_time))
+    ended = None if at is None else max(int(at.timestamp() * 1000), run.info.start_time)
+    client.set_terminated(run.info.run_id, status, ended)  # None: now

@@ -23,6 +23,7 @@ PAGES = (
         "privileged features: when they came, what they look like",
     ),
 )
+CHECKS_PAGE = "data_docs_page"  # the output of a step that checks
 RAW_FINDINGS, FEATURE_FINDINGS = "validate-data/findings", "validate-features/findings"
 RUN_PLACE, WARNINGS_PLACE = "<!-- the run -->", "<!-- warnings of the run -->"
 PAGES_PLACE = "<!-- pages of the run -->"
@@ -48,8 +49,7 @@ def publish(outputs: Mapping[str, Path], evidence: Path, run: PublishedRun) -> l
     """
     links = []
     for output, name, title in PAGES:
-        with whole(evidence / name) as partial:
-            partial.write_bytes(outputs[output].read_bytes())
+        _copy(outputs[output], evidence / name)
         links.append(f'<a href="{name}">{escape(title)}</a>')
     warnings = {output: _sentences(outputs[output]) for output in (RAW_FINDINGS, FEATURE_FINDINGS)}
     listed = "".join(f"<li>{escape(sentence)}</li>" for sentence in warnings[FEATURE_FINDINGS])
@@ -64,6 +64,23 @@ def publish(outputs: Mapping[str, Path], evidence: Path, run: PublishedRun) -> l
     with whole(evidence / "report.html") as partial:
         partial.write_text(page)
     return [*warnings[RAW_FINDINGS], *warnings[FEATURE_FINDINGS]]
+
+
+def publish_checks(outputs: Mapping[str, Path], folder: Path) -> dict[str, Path]:
+    """Put the pages of a failed run's checks into ``folder``. Returns them by the step that checked."""
+    found = {}
+    for output, name, _ in PAGES:
+        step, _, what = output.partition("/")
+        if what == CHECKS_PAGE and output in outputs:
+            folder.mkdir(parents=True, exist_ok=True)
+            _copy(outputs[output], folder / name)
+            found[step] = folder / name
+    return found
+
+
+def _copy(page: Path, target: Path) -> None:
+    with whole(target) as partial:
+        partial.write_bytes(page.read_bytes())
 
 
 def _sentences(findings: Path) -> list[str]:

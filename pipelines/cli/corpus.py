@@ -15,10 +15,8 @@ from pipelines.cli.output import err, out
 
 if TYPE_CHECKING:
     from corpus.simulation.causes import SimulationSettings
-    from pipelines.local.workspace import Workspace
-
-if TYPE_CHECKING:
     from corpus.summary import Dense, Labels, Summary
+    from pipelines.workspace import Workspace
 
 corpus_app = typer.Typer(
     help="Make a corpus: simulated, or from your own videos. Show what is in one.", no_args_is_help=True
@@ -58,7 +56,7 @@ def corpus_import(
     from corpus.importing.importer import import_corpus
     from corpus.importing.mapping import read_mapping
 
-    target = workspace_at(workspace).corpus(name or mapping.stem)
+    target = _new_place(workspace_at(workspace), name or mapping.stem)
     with err.status("importing") as status:
         imported = import_corpus(
             read_mapping(mapping),
@@ -82,6 +80,7 @@ def corpus_show(
     as_json: Annotated[bool, typer.Option("--json", help="A list of corpora, for programs.")] = False,
 ) -> None:
     """Show what a corpus holds: its videos, its labels by name and class, its dense tables."""
+    from corpus.contract import CorpusError
     from corpus.summary import summarise
 
     where = workspace_at(workspace)
@@ -90,11 +89,18 @@ def corpus_show(
         if name is not None
         else sorted(path.parent for path in (where.folder / "corpora").glob("*/corpus.json"))
     )
-    summaries = [summarise(folder) for folder in found]
+    summaries = []
+    for folder in found:
+        try:
+            summaries.append(summarise(folder))
+        except CorpusError as error:  # one that cannot be read hides no other, unless it was asked for
+            if name is not None:
+                raise
+            err.print(str(error), markup=False)
     if as_json:
         out.print(json.dumps([asdict(each) for each in summaries], indent=1, default=_as_json))
         return
-    if not summaries:
+    if not found:
         out.print("There is no corpus here yet: make one with 'cpfd corpus simulate' or 'cpfd corpus import'")
     for each in summaries:
         _print_summary(each)
@@ -140,6 +146,16 @@ def _as_json(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def _new_place(workspace: "Workspace", name: str) -> Path:
+    """Where a corpus is to be made: below the workspace, which comes to be with it, or at a path of its own."""
+    from pipelines.local.adoption import claim_place
+
+    target = workspace.corpus(name)
+    if target.is_relative_to(workspace.folder):
+        claim_place(workspace.folder)
+    return target
+
+
 def simulate_corpus(
     workspace: "Workspace", name: str, settings: "SimulationSettings", replace: bool, tables_only: bool = False
 ) -> None:
@@ -150,7 +166,7 @@ def simulate_corpus(
     from corpus.simulation.simulate import simulate
     from corpus.simulation.tables import simulate_tables
 
-    target = workspace.corpus(name)
+    target = _new_place(workspace, name)
     make, doing = (simulate_tables, "writing tables") if tables_only else (simulate, "rendering videos")
     with Progress(console=err, transient=True) as bar:
         step = bar.add_task(doing, total=settings.videos)

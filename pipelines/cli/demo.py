@@ -17,8 +17,8 @@ from pipelines.cli.serve import print_reply, promote_task
 if TYPE_CHECKING:
     from corpus.simulation.causes import SimulationSettings
     from pipelines.local.outcome import Outcome
-    from pipelines.local.workspace import Workspace
     from pipelines.task import Task
+    from pipelines.workspace import Workspace
     from serving.client import Reply
 
 

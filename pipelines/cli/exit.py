@@ -25,13 +25,12 @@ def mistake(error: UserError) -> int:
 def fault(error: Exception, arguments: list[str], folder: Path) -> int:
     """Keep the traceback in a file and print one sentence; returns the exit code.
 
-    The file lies in ``folder``, or where temporary files do if nothing can be written there.
+    The file lies in ``folder`` if that is there and can be written to, or else where temporary files do.
     """
     text = f"cpfd {' '.join(arguments)}\n\n{''.join(traceback.format_exception(error))}"
     name = f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
     for place in (folder, Path(tempfile.gettempdir())):
         try:
-            place.mkdir(parents=True, exist_ok=True)
             (place / name).write_text(text)
         except OSError:
             continue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
+from pipelines.cli.options import HERE, TasksOption, WorkspaceOption, tasks_folder, workspace_at
 from pipelines.cli.output import out
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def features(
     context: typer.Context,
     task: Annotated[str | None, typer.Option(help="Only the views of this task. Default: all tasks.")] = None,
     workspace: WorkspaceOption = HERE,
+    tasks: TasksOption = None,
 ) -> None:
     """List feature views: owner, tasks, freshness, what is missing, and what dropping them would cost the teacher."""
     from pipelines.local.feature_worth import newest_worth
@@ -28,7 +29,8 @@ def features(
     if context.invoked_subcommand is not None:
         return
     where = workspace_at(workspace)
-    chosen = [load_task(name) for name in (list(task_files()) if task is None else [task])]
+    own = tasks_folder(where, tasks)
+    chosen = [load_task(name, own) for name in (list(task_files(own)) if task is None else [task])]
     corpora = {each.corpus: where.corpus(each.corpus) for each in chosen}
     there = {name: folder for name, folder in corpora.items() if (folder / "corpus.json").is_file()}
     if not there:

@@ -54,7 +54,16 @@ def main() -> None:
     except UserError as error:
         sys.exit(exit.mistake(error))
     except Exception as error:
-        sys.exit(exit.fault(error, sys.argv[1:], Path(os.environ.get("CPFD_WORKSPACE", HERE))))
+        sys.exit(exit.fault(error, sys.argv[1:], _workspace(sys.argv[1:])))
+
+
+def _workspace(arguments: list[str]) -> Path:
+    """The workspace that the command line or the environment names: typer has forgotten it when a command failed."""
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, equals, value = argument.partition("=")
+        if name == "--workspace":
+            return Path(value if equals else following)
+    return Path(os.environ.get("CPFD_WORKSPACE", HERE))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import typer
 from common.errors import UserError
 
 if TYPE_CHECKING:
-    from pipelines.local.workspace import Workspace
     from pipelines.task import Task
+    from pipelines.workspace import Workspace
 
 HERE = Path(".cpfd")
 WorkspaceOption = Annotated[
@@ -27,16 +27,16 @@ EndOption = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="First day after the window. Default: the day after the newest video."),
 ]
-# A hundred years: data of any age can be run, and a date before year 1 cannot come about.
+# A hundred years: data of any age can be run.
 MonthsOption = Annotated[int, typer.Option("--months", min=1, max=1200, help="Length of the window.")]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Repeat every step, also those that did not change.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of text.")]
 
 
 def workspace_at(folder: Path) -> "Workspace":
     """Raises WorkspaceMoved if the workspace was made at another place."""
     from pipelines.local.adoption import require_own_place
-    from pipelines.local.workspace import Workspace
+    from pipelines.workspace import Workspace
 
     workspace = Workspace.at(folder)
     require_own_place(workspace.folder)

@@ -1,16 +1,21 @@
 """Where the command line writes: results to stdout, progress and errors to stderr."""
 
+import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.status import Status
 from rich.text import Text
 
 from pipelines.local.step_log import Progress
 
-out = Console(highlight=False, soft_wrap=True, markup=False)  # results hold names of files and features
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+PIPED = 240  # columns of a table that a program or a file takes: enough that no cell of ours is cut
+# Results hold names of files and features: nothing in them is markup, or a code for an emoji.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=None if sys.stdout.isatty() else PIPED)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class StepProgress(Progress):
@@ -19,33 +24,41 @@ class StepProgress(Progress):
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.began = time.monotonic()
-        self.status: Status | None = None
+        self.bar: Bar | None = None
         self.at = ""
 
     def __enter__(self) -> "StepProgress":
         if err.is_terminal:
-            self.status = err.status("preparing")
-            self.status.start()
+            from rich.progress import Progress as Bar
+            from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            text = TextColumn("{task.description}", markup=False)
+            self.bar = Bar(SpinnerColumn(), TimeElapsedColumn(), text, console=err, transient=True)
+            self.bar.add_task("preparing", total=None)
+            self.bar.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if self.status is not None:
-            self.status.stop()
+        if self.bar is not None:
+            self.bar.stop()
 
     def started(self, step: str, number: int) -> None:
         self.at = f"step {number}/{self.steps} {step}"
-        if self.status is None:
+        if self.bar is None:
             self._line(f"{self.at} …")
         else:
-            self.status.update(f"{self.at}  {self._elapsed()}")
+            self.bar.update(self.bar.task_ids[0], description=self.at)
 
     def said(self, step: str, line: str) -> None:  # noqa: ARG002 - the step is on the line already
-        if self.status is not None:
-            room = max(20, err.width - len(self.at) - 20)  # columns; the line must not wrap
-            self.status.update(f"{self.at}  {self._elapsed()}  [dim]{line[:room].replace('[', '(')}[/dim]")
+        if self.bar is not None:
+            room = max(20, err.width - len(self.at) - 20)  # columns that spinner and clock leave: it must not wrap
+            self.bar.update(self.bar.task_ids[0], description=f"{self.at}  {line[:room]}")
+
+    def warned(self, sentence: str) -> None:
+        err.print(Text.assemble(("Warning: ", "yellow"), sentence))
 
     def ended(self, step: str, number: int, seconds: float | None) -> None:
-        if self.status is None and seconds is None:
+        if self.bar is None and seconds is None:
             self._line(f"step {number}/{self.steps} {step}: from the cache")
 
     def _line(self, line: str) -> None:

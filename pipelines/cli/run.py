@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from corpus.settings import MONTHS
 from pipelines.cli.exit import NOT_PASSED
 from pipelines.cli.options import (
     HERE,
@@ -26,14 +27,14 @@ from pipelines.cli.output import StepProgress, out
 if TYPE_CHECKING:
     from pipelines.local.run import Finished
     from pipelines.local.runner import RunResult
-    from pipelines.local.workspace import Workspace
     from pipelines.request import Request
+    from pipelines.workspace import Workspace
 
 
 def run(
     task: TaskArgument,
     end: EndOption = None,
-    months: MonthsOption = 3,
+    months: MonthsOption = MONTHS,
     workspace: WorkspaceOption = HERE,
     tasks: TasksOption = None,
     fresh: FreshOption = False,
@@ -58,7 +59,7 @@ def ablate(
     task: TaskArgument,
     seeds: Annotated[int, typer.Option(min=1, max=50, help="Seeds a student.")] = 3,
     end: EndOption = None,
-    months: MonthsOption = 3,
+    months: MonthsOption = MONTHS,
     workspace: WorkspaceOption = HERE,
     tasks: TasksOption = None,
     fresh: FreshOption = False,
@@ -89,7 +90,7 @@ def compile_(
 ) -> None:
     """Compile the pipeline of a task to YAML for Kubeflow Pipelines."""
     from pipelines.graphs.compile import compile_task
-    from pipelines.local.workspace import Workspace
+    from pipelines.workspace import Workspace
 
     chosen = chosen_task(task, Workspace.at(workspace), tasks)
     out.print(f"Compiled to {compile_task(chosen, output or Path(f'{chosen.task}.yaml'))}")

@@ -10,7 +10,7 @@ from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
 from pipelines.cli.output import err, out
 
 if TYPE_CHECKING:
-    from pipelines.local.workspace import Workspace
+    from pipelines.workspace import Workspace
     from serving.client import Reply
 
 TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task that has run.")]

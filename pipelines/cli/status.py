@@ -15,8 +15,8 @@ from pipelines.cli.output import out
 
 def tasks(workspace: WorkspaceOption = HERE, tasks: TasksOption = None) -> None:
     """List the tasks: the built-in ones, and your own in the folder of task files."""
-    from pipelines.local.workspace import Workspace
     from pipelines.task import TaskError, load_task, task_files
+    from pipelines.workspace import Workspace
 
     folder = tasks_folder(Workspace.at(workspace), tasks)
     table = Table("task", "classes", "corpus", "method", "what it asks", box=None)

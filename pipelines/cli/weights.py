@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from corpus.settings import MONTHS
 from pipelines.cli.options import (
     HERE,
     EndOption,
@@ -25,7 +26,7 @@ def pretrain(
     output: OutputOption,
     epochs: Annotated[int | None, typer.Option(min=1, help="Default: the task's.")] = None,
     end: EndOption = None,
-    months: MonthsOption = 3,
+    months: MonthsOption = MONTHS,
     workspace: WorkspaceOption = HERE,
     tasks: TasksOption = None,
 ) -> None:
@@ -43,7 +44,7 @@ def pretrain(
 
 
 def convert(
-    checkpoint: Annotated[Path, typer.Argument(help="An official X-VLM checkpoint (.th, .pth).")],
+    weights: Annotated[Path, typer.Argument(help="The official weights of an X-VLM (.th, .pth).")],
     vision_config: Annotated[Path, typer.Option(help="Its vision config, JSON.")],
     text_config: Annotated[Path, typer.Option(help="Its text config, JSON.")],
     tokenizer: Annotated[str, typer.Option(help="Its tokenizer: a name on the hub or a folder.")],
@@ -52,7 +53,7 @@ def convert(
     """Convert official X-VLM weights, without running what the file holds: weights for a task's network.start."""
     from models.starts.official import convert_official
 
-    report, dropped = convert_official(checkpoint, vision_config, text_config, tokenizer, output)
+    report, dropped = convert_official(weights, vision_config, text_config, tokenizer, output)
     out.print(f"{report.describe()}; {len(dropped)} dropped, as they are computed or of other tasks")
     _print_weights(output)
 

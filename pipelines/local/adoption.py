@@ -16,13 +16,18 @@ class WorkspaceMoved(UserError):  # noqa: N818 - what happened to the workspace
     """The workspace says that it is somewhere else; the message names both places and the way out."""
 
 
+def claim_place(folder: Path) -> None:
+    """Make a workspace that is written to remember where it is. Raises WorkspaceMoved."""
+    require_own_place(folder)
+    if not (folder / PLACE_FILE).is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_place(folder)
+
+
 def require_own_place(folder: Path) -> None:
-    """Remember where a new workspace is; raise WorkspaceMoved if it was made at another place."""
-    if not folder.is_dir():
-        return
+    """Raise WorkspaceMoved if the workspace was made at another place. Looking changes nothing."""
     file = folder / PLACE_FILE
     if not file.is_file():
-        _write_place(folder)
         return
     former = json.loads(file.read_text())["path"]
     if former != str(folder):

@@ -1,49 +1,55 @@
 """What old runs left behind: which folders nobody needs any more, and removing them."""
 
+import contextlib
 import json
-from collections import defaultdict
+import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from common.files import remove
 from models.data.clip_cache import unused
-from pipelines.local.run_state import RUNNING, run_states
-from pipelines.local.workspace import Workspace
+from pipelines.local.run_state import FINISHED, run_states
+from pipelines.workspace import Workspace
 
 
 def clean(workspace: Workspace, keep: int) -> tuple[list[str], int]:
-    """Remove runs but each task's newest ``keep``, and what only they used. Returns their names and the bytes freed.
+    """Remove runs but the newest ``keep`` of each sort, and what only they used. Returns their names and bytes freed.
 
-    A run that took steps from the cache needs the folder of the run that made them: such folders stay, too. So do runs
-    that are going on. What MLflow holds (evidence, models, archives) is not touched.
+    A sort is a task's main job, studies or pre-trainings, those that finished and those that did not: a failed run does
+    not push out the last good one. A run that took steps from the cache needs the folder of the run that made them:
+    such folders stay, too. What MLflow holds (evidence, models, archives) is not touched.
+
+    Raises:
+        BusyError: a run goes on in the workspace.
     """
-    before = _size(workspace.folder)
-    removed = []
-    for states in _by_task(workspace).values():
+    if not workspace.folder.is_dir():
+        return [], 0
+    with workspace.cleaning_lock():
+        before = _size(workspace.folder)
+        states = list(run_states(workspace.runs))
         needed = _needed(states, keep)
-        for name in (state["run"] for state in states if state["run"] not in needed):
+        removed = [state["run"] for state in states if state["run"] not in needed]
+        for name in removed:
             remove(workspace.runs / name)
-            removed.append(name)
-    for entry in workspace.cache.glob("*.json"):
-        if not all(Path(uri).exists() for uri in _uris(json.loads(entry.read_text()))):
-            remove(entry)
-    for clips in unused(workspace.clips):
-        remove(clips)
-    return removed, before - _size(workspace.folder)
-
-
-def _by_task(workspace: Workspace) -> dict[str, list[dict[str, Any]]]:
-    """The states of the runs, newest first, by task."""
-    runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for state in run_states(workspace.runs):
-        runs[state["task"]].append(state)
-    return runs
+        for entry in workspace.cache.glob("*.json"):
+            if not all(Path(uri).exists() for uri in _uris(json.loads(entry.read_text()))):
+                remove(entry)
+        for clips in unused(workspace.clips):
+            remove(clips)
+        return removed, before - _size(workspace.folder)
 
 
 def _needed(states: list[dict[str, Any]], keep: int) -> set[str]:
-    """The newest runs, those that go on, and the runs that made what these took from the cache."""
-    kept = [state for position, state in enumerate(states) if position < keep or state["status"] == RUNNING]
-    return {name for state in kept for name in (state["run"], *state.get("made_by", []))}
+    """The newest runs of each sort, and the runs that made what these took from the cache; ``states`` newest first."""
+    seen: Counter[tuple[str, str, bool]] = Counter()
+    needed: set[str] = set()
+    for state in states:
+        sort = (state["task"], state.get("kind", ""), state["status"] == FINISHED)
+        seen[sort] += 1
+        if seen[sort] <= keep:
+            needed |= {state["run"], *state.get("made_by", [])}
+    return needed
 
 
 def _uris(value: object) -> list[str]:
@@ -58,7 +64,7 @@ def _size(folder: Path) -> int:
     """Bytes on the disk, each file once however many links it has."""
     found = {}
     for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            facts = path.stat()
-            found[facts.st_ino] = facts.st_size
+        with contextlib.suppress(FileNotFoundError):  # a server that runs here may remove its own files
+            facts = path.lstat()
+            found[facts.st_ino] = facts.st_size if stat.S_ISREG(facts.st_mode) else 0
     return sum(found.values())

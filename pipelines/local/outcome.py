@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from common.artifacts import EVALUATION
 from common.files import whole
 from models.evaluation.judging import Evaluation
-from pipelines.local.workspace import Workspace
+from pipelines.workspace import Workspace
 from promotion.gate import Verdict
 from promotion.records import VERSION, fetch_evidence
 

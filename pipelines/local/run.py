@@ -1,7 +1,7 @@
 """Run this task for this window: what the command line, the benchmarks and schedules call."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 import pandas as pd
 
 from common.errors import UserError
+from pipelines.local.adoption import claim_place
+from pipelines.local.left_over import last_seen, settle_killed_runs
 from pipelines.local.outcome import Outcome, find_outcome, find_study, keep_start
-from pipelines.local.run_state import FINISHED, RUNNING, run_states
-from pipelines.local.runner import LOG_FILE, RunResult, run_locally, steps_of
+from pipelines.local.run_state import FINISHED, MAIN, PRETRAINING, STUDY
+from pipelines.local.runner import LOG_FILE, RunFailed, RunResult, run_locally, steps_of
 from pipelines.local.step_log import Progress
-from pipelines.local.workspace import Workspace
 from pipelines.request import Request
+from pipelines.workspace import Workspace
 
 Watching = Callable[[int], AbstractContextManager[Progress]]
 
@@ -39,24 +41,29 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
 
     Args:
         cached: take steps that did not change from the cache.
-        watching: given the number of steps, what is told how the run goes on.
+        watching: given the number of steps, what hears how the run goes on.
 
     Raises:
         RunFailed: a step failed.
+        BusyError: the task is being run in this workspace already.
+        WorkspaceMoved: the workspace was made at another place.
     """
     from pipelines.graphs.retrain import retrain_pipeline
-    from promotion.tracking import prepare
+
+    with _alone(request, workspace), _recorded(request, workspace):
+        result = _run(retrain_pipeline(request.task), request, workspace, cached, watching)
+        return _finished(request, result, workspace)
+
+
+def _finished(request: Request, result: RunResult, workspace: Workspace) -> Finished:
+    """Put the run's pages beside its report, and what it came to into its state."""
     from reports.publishing import PublishedRun, publish
 
-    task = request.task
-    prepare(workspace.tracking_uri, workspace.tracked_artifacts, task.task)
-    with _recorded(request, workspace):
-        result = _run(retrain_pipeline(task), request, workspace, cached, watching)
-    outcome = find_outcome(workspace, task.task, request.inputs.run_name)
+    outcome = find_outcome(workspace, request.task.task, request.inputs.run_name)
     if outcome.verdict.passed and "nominate" not in result.steps:
         raise RuntimeError(f"the student passed but was not nominated: see {result.folder / LOG_FILE}")
     published = PublishedRun(request.inputs.run_name, result.state.started, outcome.version)
-    warnings = publish(result.outputs, outcome.report.parent, published)
+    warnings = [*result.warnings, *publish(result.outputs, outcome.report.parent, published)]
     result.state.note(
         FINISHED,
         result.state.last[1],
@@ -74,8 +81,9 @@ def run_study(
     """Run the study of a task. Returns the run, its page and its measures."""
     from pipelines.graphs.ablate import ablate_pipeline
 
-    result = _run(ablate_pipeline(request.task, seeds), request, workspace, cached, watching)
-    return result, *find_study(result.folder)
+    with _alone(request, workspace):
+        result = _run(ablate_pipeline(request.task, seeds), request, workspace, cached, watching, STUDY)
+        return result, *find_study(result.folder)
 
 
 def run_pretraining(request: Request, workspace: Workspace, output: Path, watching: Watching = unwatched) -> RunResult:
@@ -84,35 +92,59 @@ def run_pretraining(request: Request, workspace: Workspace, output: Path, watchi
 
     if output.exists():
         raise UserError(f"{output} is there already: name another folder with --output")
-    result = _run(pretrain_pipeline(request.task), request, workspace, True, watching)
-    keep_start(result.folder, output)
-    return result
+    with _alone(request, workspace):
+        result = _run(pretrain_pipeline(request.task), request, workspace, True, watching, PRETRAINING)
+        keep_start(result.folder, output)
+        return result
 
 
 def _run(
-    pipeline: Callable[..., Any], request: Request, workspace: Workspace, cached: bool, watching: Watching
+    pipeline: Callable[..., Any],
+    request: Request,
+    workspace: Workspace,
+    cached: bool,
+    watching: Watching,
+    kind: str = MAIN,
 ) -> RunResult:
+    from reports.publishing import publish_checks
+
     with watching(steps_of(pipeline)) as progress:
-        return run_locally(pipeline, request, workspace, cached, progress)
+        try:
+            return run_locally(pipeline, request, workspace, cached, progress, kind)
+        except RunFailed as failed:
+            pages = publish_checks(failed.outputs, workspace.runs / request.inputs.run_name / "evidence")
+            if failed.step not in pages:
+                raise
+            message = f"{failed}; all that was checked: {pages[failed.step]}"
+            raise RunFailed(message, failed.step, failed.outputs) from failed
+
+
+@contextmanager
+def _alone(request: Request, workspace: Workspace) -> Iterator[None]:
+    """The one run of the task in this workspace; what killed runs left going is ended first."""
+    claim_place(workspace.folder)
+    with workspace.running_lock(request.task.task):
+        settle_killed_runs(workspace.runs)
+        yield
 
 
 @contextmanager
 def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
     """An MLflow run from start to end, however the run ends. What killed runs left open is closed first."""
-    from promotion.runs import FAILED, KILLED, begin_run, close_abandoned, end_run
-    from promotion.runs import FINISHED as DONE
+    from promotion import runs as records
+    from promotion.tracking import prepare
 
     uri, task, name = workspace.tracking_uri, request.task.task, request.inputs.run_name
-    alive = {state["run"] for state in run_states(workspace.runs) if state["status"] == RUNNING}
-    close_abandoned(uri, task, lambda run: run in alive)
+    prepare(uri, workspace.tracked_artifacts, task)
+    records.close_abandoned(uri, task, lambda _: False, lambda run: last_seen(workspace.runs / run))
     tags = {"window_start": request.start.isoformat(), "window_end": request.end.isoformat()}
-    run_id = begin_run(uri, task, name, tags)
+    run_id = records.begin_run(uri, task, name, tags)
     try:
         yield
-    except KeyboardInterrupt:
-        end_run(uri, run_id, KILLED, "stopped by its user")
-        raise
     except BaseException as error:
-        end_run(uri, run_id, FAILED, str(error))
+        stopped = isinstance(error, KeyboardInterrupt)
+        status = records.KILLED if stopped else records.FAILED
+        with suppress(UserError):  # a registry that fails now must not hide why the run did
+            records.end_run(uri, run_id, status, "stopped by its user" if stopped else str(error))
         raise
-    end_run(uri, run_id, DONE)
+    records.end_run(uri, run_id, records.FINISHED)

@@ -1,5 +1,6 @@
 """Where a local run stands, in a file beside its log: also of runs that never reached MLflow."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from common.files import whole
 
 STATE_FILE = "state.json"
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
+MAIN, STUDY, PRETRAINING = "main job", "study", "pre-training"
 
 
 @dataclass
@@ -22,6 +24,7 @@ class RunState:
     folder: Path
     task: str
     started: float = field(default_factory=time.time)
+    kind: str = MAIN
     last: tuple[str, str, str] = ("", "", "")
 
     def note(self, status: str, step: str, reason: str = "", **more: Any) -> None:
@@ -33,6 +36,7 @@ class RunState:
         values = {
             "run": self.folder.name,
             "task": self.task,
+            "kind": self.kind,
             "status": status,
             "step": step,
             "reason": reason,
@@ -48,11 +52,23 @@ class RunState:
 
 def run_states(runs: Path) -> Iterator[dict[str, Any]]:
     """The states of all local runs, newest first; one whose process is gone without a word is stopped."""
-    states = [json.loads(path.read_text()) for path in runs.glob(f"*/{STATE_FILE}")]
-    for state in sorted(states, key=lambda each: -each["started"]):
-        if state["status"] == RUNNING and not is_alive(state):
-            state["status"] = STOPPED
-        yield state
+    for state in sorted(_written(runs), key=lambda each: -each["started"]):
+        yield {**state, "status": STOPPED} if _was_killed(state) else state
+
+
+def killed_runs(runs: Path) -> list[dict[str, Any]]:
+    """The states of runs that say that they go on, and whose process is gone."""
+    return [state for state in _written(runs) if _was_killed(state)]
+
+
+def _written(runs: Path) -> Iterator[dict[str, Any]]:
+    for path in runs.glob(f"*/{STATE_FILE}"):
+        with contextlib.suppress(FileNotFoundError):  # another process removes the run at this moment
+            yield json.loads(path.read_text())
+
+
+def _was_killed(state: dict[str, Any]) -> bool:
+    return state["status"] == RUNNING and not is_alive(state)
 
 
 def is_alive(state: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,34 +12,39 @@ from typing import Any
 import psutil
 
 from common.errors import UserError
-from pipelines.local.run_state import FAILED, FINISHED, RUNNING, STOPPED, RunState
+from pipelines.local.left_over import LOG_FILE, end_processes
+from pipelines.local.run_state import FAILED, FINISHED, MAIN, RUNNING, STOPPED, RunState
 from pipelines.local.step_log import Progress, StepLog
-from pipelines.local.workspace import Workspace
 from pipelines.request import Request
+from pipelines.workspace import Workspace
 from serving.signals import termination_as_interrupt
-
-LOG_FILE = "log.txt"
 
 
 class RunFailed(UserError):  # noqa: N818 - what happened to the run
-    """A step failed; the message names it, its reason and the log."""
+    """A step failed; the message names it, its reason and the log. ``outputs`` are what the run left until then."""
+
+    def __init__(self, message: str, step: str, outputs: dict[str, Path]) -> None:
+        super().__init__(message)
+        self.step, self.outputs = step, outputs
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a local run left behind. ``steps`` holds seconds a step, in order; None for one taken from the cache."""
+    """What a local run left behind. ``steps`` holds seconds a step, in order; None for one taken from the cache.
+
+    ``outputs`` says where each is, by "step/output"; ``warnings`` are those that steps printed.
+    """
 
     folder: Path
     steps: dict[str, float | None]
     seconds: float
     state: RunState
     cached: dict[str, Path]
+    warnings: list[str]
 
     @property
     def outputs(self) -> dict[str, Path]:
-        """Where each output is, by "step/output": in the run's folder, or where the cache has it."""
-        own = {f"{path.parent.name}/{path.name}": path for path in self.folder.glob("cpfd-*/*/*")}
-        return {**self.cached, **own}
+        return _outputs(self.folder, self.cached)
 
     @property
     def made_by(self) -> list[str]:
@@ -60,6 +64,9 @@ class _Noting(Progress):
 
     def said(self, step: str, line: str) -> None:
         self.to.said(step, line)
+
+    def warned(self, sentence: str) -> None:
+        self.to.warned(sentence)
 
     def ended(self, step: str, number: int, seconds: float | None) -> None:
         self.to.ended(step, number, seconds)
@@ -86,8 +93,11 @@ def run_locally(
     workspace: Workspace,
     cached: bool = True,
     progress: Progress | None = None,
+    kind: str = MAIN,
 ) -> RunResult:
     """Run a graph for a request. Steps whose code, settings and inputs did not change come from the cache.
+
+    The caller holds the workspace's ``running_lock``.
 
     Raises:
         RunFailed: a step failed.
@@ -98,7 +108,7 @@ def run_locally(
     folder.mkdir(parents=True)
     workspace.cache.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
-    state = RunState(folder, request.task.task)
+    state = RunState(folder, request.task.task, kind=kind)
     state.note(RUNNING, "")
     noting = _Noting(state, progress or Progress())
     taken: dict[str, Path] = {}
@@ -117,18 +127,26 @@ def run_locally(
         )
         try:
             pipeline(**request.arguments)
-        except RuntimeError as error:
-            reason, mistake = log.reason()
-            fault = "" if mistake else ", which is a fault of the program"
-            step = log.failed or log.step
-            state.note(FAILED, step, reason)
-            raise RunFailed(f"the step {step} failed: {reason}{fault} (the whole log: {folder / LOG_FILE})") from error
         except KeyboardInterrupt:
             state.note(STOPPED, log.step)
             raise
-    result = RunResult(folder, log.steps, time.monotonic() - began, state, taken)
+        except Exception as error:
+            if not log.failed:  # not a step, but what runs the steps
+                state.note(FAILED, log.step, str(error))
+                raise
+            reason, mistake = log.reason()
+            fault = "" if mistake else ", which is a fault of the program"
+            state.note(FAILED, log.failed, reason)
+            message = f"the step {log.failed} failed: {reason}{fault} (the whole log: {folder / LOG_FILE})"
+            raise RunFailed(message, log.failed, _outputs(folder, taken)) from error
+    result = RunResult(folder, log.steps, time.monotonic() - began, state, taken, log.warnings)
     state.note(FINISHED, log.step, made_by=result.made_by)
     return result
+
+
+def _outputs(folder: Path, cached: dict[str, Path]) -> dict[str, Path]:
+    """Outputs in the run's folder, and where the cache has the others."""
+    return {**cached, **{f"{path.parent.name}/{path.name}": path for path in folder.glob("cpfd-*/*/*")}}
 
 
 @contextlib.contextmanager
@@ -154,18 +172,13 @@ def _noting_cache_hits(taken: dict[str, Path]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_orphans() -> Iterator[None]:
-    """End what a step started when the run ends early."""
+    """End what steps started when the run ends early. What the caller had started before is the caller's."""
+    own = {process.pid for process in psutil.Process().children(recursive=True)}
     try:
         with termination_as_interrupt():
             yield
     finally:
-        left = psutil.Process().children(recursive=True)
-        for process in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGTERM)  # a step that serves stops its server
-        _, alive = psutil.wait_procs(left, timeout=20)
-        for process in alive:
-            process.kill()
+        end_processes([each for each in psutil.Process().children(recursive=True) if each.pid not in own])
 
 
 @contextlib.contextmanager

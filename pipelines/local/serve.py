@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipelines.local.workspace import Workspace
-from promotion.registry import RegistryError, champions, fetch_archive
+from pipelines.workspace import Workspace
+from promotion.errors import RegistryError
+from promotion.registry import champions, fetch_archive
 from serving.archive import require_digest
 from serving.server import Server, ServerSettings, running
 

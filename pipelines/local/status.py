@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from pipelines.local.run_state import run_states
-from pipelines.local.workspace import Workspace
+from pipelines.workspace import Workspace
 from promotion.aliases import aliases
 
 

@@ -13,17 +13,21 @@ CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
 ENDED = re.compile(r"Task .*?'([\w-]+)'.* finished with status .*?(SUCCESS|FAILURE)")
 RAISED = re.compile(r"^\s*((?:[A-Za-z_]\w*\.)*)([A-Z]\w*): (.+)$")
 NOISE = re.compile(r"[^\w ]|\d\d:\d\d|File |\[KFP|Looking for|Loading KFP|Got executor|null,?$")
+WARNING = "Warning: "  # how a line begins that a step prints for the user
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Progress:
-    """Is told how a run goes on; this one keeps it to itself."""
+    """Hears how a run goes on; this one keeps it to itself."""
 
     def started(self, step: str, number: int) -> None:
         """A step begins, the ``number``-th of the run."""
 
     def said(self, step: str, line: str) -> None:
         """A step printed a line."""
+
+    def warned(self, sentence: str) -> None:
+        """A step printed a warning, which the user should see at once."""
 
     def ended(self, step: str, number: int, seconds: float | None) -> None:
         """A step is done, after so many seconds; None if its outputs came from the cache."""
@@ -33,12 +37,13 @@ class Progress:
 class StepLog(io.TextIOBase):
     """Takes what kfp prints: keeps it in a file and reads steps from lines.
 
-    ``steps`` holds seconds a step, in order; None for one from the cache.
+    ``steps`` holds seconds a step, in order; None for one from the cache. ``warnings`` are sentences for the user.
     """
 
     file: TextIO
     progress: Progress
     steps: dict[str, float | None] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     failed: str = ""
     step: str = ""
@@ -75,8 +80,15 @@ class StepLog(io.TextIOBase):
         elif line.strip():
             if not self.failed:
                 self.lines.append(line.strip())
-            if not NOISE.match(line.strip()):
+            if line.strip().startswith(WARNING):
+                self._warned(line.strip().removeprefix(WARNING))
+            elif not NOISE.match(line.strip()):
                 self.progress.said(self.step, line.strip())
+
+    def _warned(self, sentence: str) -> None:
+        if sentence not in self.warnings:  # each training says the same of its network
+            self.warnings.append(sentence)
+            self.progress.warned(sentence)
 
     def reason(self) -> tuple[str, bool]:
         """Why the first step that failed did so, and whether it is a user's mistake: an error of our own.

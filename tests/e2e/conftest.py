@@ -8,9 +8,9 @@ import pytest
 from command import CPFD
 
 from pipelines.local.run import Finished, run_task
-from pipelines.local.workspace import Workspace
 from pipelines.request import Request
 from pipelines.task import Task
+from pipelines.workspace import Workspace
 from promotion.policy import GateSettings
 
 END = pd.Timestamp("2026-07-01", tz="UTC").to_pydatetime()

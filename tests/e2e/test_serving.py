@@ -109,25 +109,63 @@ def test_a_tampered_archive_is_not_served(first, workspace, lenient, cpfd):
     assert "its digest differs" in done.stderr
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
-def test_an_interrupted_run_leaves_no_process_and_the_next_one_goes_on(workspace, lenient, first, again, sent):
+@pytest.fixture
+def running(first, workspace, lenient):
+    """``cpfd run --fresh`` as a runner starts it, and the processes of the step that it is at."""
     command = [CPFD, "run", lenient.task, "--workspace", str(workspace.folder), "--fresh"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=ignoring_interrupts,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not psutil.Process(process.pid).children() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    time.sleep(2)
-    children = psutil.Process(process.pid).children(recursive=True)
-    assert children
+    deadline = time.monotonic() + 120
+    while not any("executor_main" in part for child in children_of(process) for part in child.cmdline()):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield process, children_of(process)
+    process.kill()
+
+
+def children_of(process: subprocess.Popen) -> list[psutil.Process]:
+    return [each for each in psutil.Process(process.pid).children(recursive=True) if each.is_running()]
+
+
+def newest_run(workspace, task):
+    client = MlflowClient(workspace.tracking_uri)
+    experiment = client.get_experiment_by_name(task.task).experiment_id
+    found = [each for each in client.search_runs([experiment]) if "mlflow.parentRunId" not in each.data.tags]
+    return max(found, key=lambda each: each.info.start_time)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_an_interrupted_run_leaves_no_process_and_is_in_mlflow(running, workspace, lenient, sent):
+    process, steps = running
     os.killpg(process.pid, sent)
     assert process.wait(60) == 130
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(steps, timeout=20)
     assert alive == []
-    client = MlflowClient(workspace.tracking_uri)
-    experiment = client.get_experiment_by_name(lenient.task).experiment_id
-    newest = max(client.search_runs([experiment]), key=lambda each: each.info.start_time)
-    assert newest.info.status == "KILLED"
+    assert newest_run(workspace, lenient).info.status == "KILLED"
+
+
+def test_a_task_that_is_being_run_is_busy(running, lenient, cpfd):
+    for command in (("run", lenient.task), ("clean", "--keep", "9")):
+        refused = cpfd(*command)
+        assert refused.returncode == 4, refused.stderr
+        assert "wait for that run" in refused.stderr or "clean when it has ended" in refused.stderr
+
+
+def test_what_a_killed_run_left_is_ended_and_closed_by_the_next_which_goes_on(running, workspace, lenient, again):
+    process, steps = running
+    process.kill()
+    process.wait(10)
+    killed = newest_run(workspace, lenient)
+    assert killed.info.status == "RUNNING"
+    assert any(step.is_running() for step in steps)
+    died = time.time()
+    time.sleep(3)
     assert again(lenient).outcome.verdict.passed
+    _, alive = psutil.wait_procs(steps, timeout=5)
+    assert alive == []
+    closed = MlflowClient(workspace.tracking_uri).get_run(killed.info.run_id).info
+    assert closed.status == "KILLED"
+    assert closed.end_time / 1000 < died + 2  # when it last wrote, not when it was found

@@ -9,9 +9,9 @@ import pytest
 
 from models.studies.variants import full_study
 from pipelines.local.run import run_study
-from pipelines.local.workspace import Workspace
 from pipelines.request import Request
 from pipelines.task import Task
+from pipelines.workspace import Workspace
 
 pytestmark = pytest.mark.end_to_end
 

@@ -8,9 +8,9 @@ import yaml
 
 from corpus.contract import CorpusError, snapshot_id
 from pipelines.graphs.compile import compile_task
-from pipelines.local.workspace import Workspace
 from pipelines.request import Inputs, Request
 from pipelines.task import Task, load_task
+from pipelines.workspace import Workspace
 
 
 @pytest.fixture

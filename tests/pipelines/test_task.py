@@ -1,4 +1,4 @@
-"""Task files: what is in the house is whole, and a mistake is told with its line."""
+"""Task files: all that come with the program load, and a mistake is reported with its line."""
 
 import pytest
 

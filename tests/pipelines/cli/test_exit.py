@@ -30,14 +30,14 @@ pipelines.local.status.task_status = broken
 sys.argv = ["cpfd", "status", "--workspace", {str(tmp_path)!r}]
 cli.main()
 """
-    environment = {"PATH": "/usr/bin:/bin", "CPFD_WORKSPACE": str(tmp_path / "w"), "COLUMNS": "300"}
+    environment = {"PATH": "/usr/bin:/bin", "CPFD_WORKSPACE": str(tmp_path / "another"), "COLUMNS": "300"}
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=environment, check=False
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "this is a fault of cpfd" in done.stderr
-    (file,) = (tmp_path / "w").glob("crash-*.txt")
+    (file,) = tmp_path.glob("crash-*.txt")
     assert str(file) in done.stderr
     text = file.read_text()
     assert "Traceback" in text

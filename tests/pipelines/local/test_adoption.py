@@ -7,8 +7,8 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from pipelines.local.adoption import WorkspaceMoved, adopt, require_own_place
-from pipelines.local.workspace import Workspace
+from pipelines.local.adoption import WorkspaceMoved, adopt, claim_place, require_own_place
+from pipelines.workspace import Workspace
 from promotion.tracking import prepare
 
 
@@ -16,8 +16,7 @@ from promotion.tracking import prepare
 def workspace(tmp_path) -> Workspace:
     """A workspace with a real MLflow run that has an artifact, and caches that hold absolute paths."""
     made = Workspace.at(tmp_path / "a place")
-    made.folder.mkdir()
-    require_own_place(made.folder)
+    claim_place(made.folder)
     prepare(made.tracking_uri, made.tracked_artifacts, "topic")
     mlflow.set_tracking_uri(made.tracking_uri)
     mlflow.set_experiment("topic")
@@ -35,9 +34,16 @@ def test_a_workspace_in_its_own_place_is_left_alone(workspace):
     assert (workspace.folder / "cache").is_dir()
 
 
-def test_a_folder_that_is_not_there_yet_is_no_workspace(tmp_path):
+def test_looking_at_a_folder_makes_no_workspace_of_it(tmp_path):
     require_own_place(tmp_path / "new")
-    assert not (tmp_path / "new").exists()
+    require_own_place(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_is_not_written_to_as_if_it_were_new(workspace, tmp_path):
+    shutil.copytree(workspace.folder, tmp_path / "copy")
+    with pytest.raises(WorkspaceMoved):
+        claim_place(tmp_path / "copy")
 
 
 def test_a_copy_is_noticed_with_both_places_and_the_way_out(workspace, tmp_path):

@@ -5,10 +5,11 @@ import os
 
 import pytest
 
+from common.errors import BusyError
 from models.data.clip_cache import CLIPS
 from pipelines.local.cleaning import clean
-from pipelines.local.run_state import RunState, run_states
-from pipelines.local.workspace import Workspace
+from pipelines.local.run_state import MAIN, STUDY, RunState, run_states
+from pipelines.workspace import Workspace
 
 
 @pytest.fixture
@@ -17,14 +18,20 @@ def workspace(tmp_path) -> Workspace:
 
 
 def a_run(
-    workspace: Workspace, name: str, started: float, steps: list[str], status: str = "finished", made_by: tuple = ()
+    workspace: Workspace,
+    name: str,
+    started: float,
+    steps: list[str],
+    status: str = "finished",
+    made_by: tuple = (),
+    kind: str = MAIN,
 ) -> None:
     pipeline = workspace.runs / name / f"cpfd-topic-2026-11-24-13-44-2{int(started) % 10}-974703"
     for step in steps:
         (pipeline / step).mkdir(parents=True)
         (pipeline / step / "output").write_bytes(b"x" * 1_000)
     (workspace.runs / name).mkdir(parents=True, exist_ok=True)
-    RunState(workspace.runs / name, "topic", started).note(status, "", made_by=list(made_by))
+    RunState(workspace.runs / name, "topic", started, kind).note(status, "", made_by=list(made_by))
 
 
 def test_the_newest_runs_stay_and_those_whose_steps_they_took_from_the_cache(workspace):
@@ -38,11 +45,33 @@ def test_the_newest_runs_stay_and_those_whose_steps_they_took_from_the_cache(wor
     assert freed >= 3_000
 
 
-def test_a_run_that_goes_on_is_kept_whatever_is_asked(workspace):
-    a_run(workspace, "going on", 1, ["train"], "running")
+def test_nothing_is_removed_under_a_run_that_goes_on(workspace):
     a_run(workspace, "done", 2, ["train"])
-    removed, _ = clean(workspace, keep=0)
-    assert removed == ["done"]
+    with workspace.running_lock("topic"), pytest.raises(BusyError, match="a run goes on in .*: clean when it has"):
+        clean(workspace, keep=0)
+    assert (workspace.runs / "done").is_dir()
+
+
+def test_a_task_is_run_once_at_a_time_and_not_while_runs_are_removed(workspace):
+    busy = pytest.raises(BusyError, match="topic is being run in this workspace already")
+    with workspace.running_lock("topic"), workspace.running_lock("low_quality"), busy:
+        workspace.running_lock("topic").__enter__()
+    with workspace.cleaning_lock(), pytest.raises(BusyError, match="are being removed"):
+        workspace.running_lock("topic").__enter__()
+
+
+def test_failed_runs_and_studies_push_out_no_run_that_finished(workspace):
+    a_run(workspace, "good", 1, ["train"])
+    a_run(workspace, "studied", 2, ["train"], kind=STUDY)
+    for number, name in enumerate(("failed before", "failed"), start=3):
+        a_run(workspace, name, number, ["train"], "failed")
+    assert clean(workspace, keep=1)[0] == ["failed before"]
+    assert {state["run"] for state in run_states(workspace.runs)} == {"good", "studied", "failed"}
+
+
+def test_a_folder_that_is_not_there_is_clean(tmp_path):
+    assert clean(Workspace.at(tmp_path / "nothing"), keep=0) == ([], 0)
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_nothing_is_kept_if_nothing_is_to_be(workspace):

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 
 from pipelines.local.run_state import RunState
 from pipelines.local.status import task_status
-from pipelines.local.workspace import Workspace
+from pipelines.workspace import Workspace
 from promotion.tracking import prepare
 
 

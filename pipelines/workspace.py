@@ -65,6 +65,22 @@ class Workspace:
         return self.folder / "server.json"
 
     @contextmanager
+    def running_lock(self, task: str) -> Iterator[None]:
+        """Hold the right to run a task here. Raises BusyError if another process runs it, or tidies up."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        cleaned = f"old runs of {self.folder} are being removed: try again when that is done"
+        busy = f"{task} is being run in this workspace already: wait for that run, or stop it"
+        with locked(self.folder / ".runs.lock", cleaned, shared=True), locked(self.folder / f".run-{task}.lock", busy):
+            yield
+
+    @contextmanager
+    def cleaning_lock(self) -> Iterator[None]:
+        """Hold the right to remove runs. Raises BusyError if one goes on."""
+        busy = f"a run goes on in {self.folder}: clean when it has ended"
+        with locked(self.folder / ".runs.lock", busy):
+            yield
+
+    @contextmanager
     def serving_lock(self) -> Iterator[None]:
         """Hold the right to serve this workspace. Raises BusyError if another process holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The base class of a user's mistake: what is told in one sentence, without a traceback."""
+"""The base class of a user's mistake: what is reported in one sentence, without a traceback."""
 
 
 class UserError(Exception):

@@ -28,6 +28,7 @@ def measure_cost(
 
     settings = Recipe.model_validate_json(recipe)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)
+    # 32 videos, a training step's default: it fits the memory, and what a pass costs only once weighs little on each.
     batch = data.videos.batch(torch.arange(min(32, len(data.videos))))
     judge = load_teacher(Path(teacher.path) / teacher_names(settings.distillation)[0])
     dense = torch.zeros(len(batch["labels"]), len(getattr(judge.config, "dense_features", [])))

@@ -1,4 +1,4 @@
-"""How components tell of their progress and results while they run."""
+"""How components log their progress and report their results while they run."""
 
 import time
 from collections.abc import Callable
@@ -16,13 +16,13 @@ def counter(what: str, total: int) -> Callable[[int], None]:
     """A callback that prints ``what`` n of total, at most once a second."""
     last = time.monotonic()
 
-    def tell(done: int) -> None:
+    def log(done: int) -> None:
         nonlocal last
         if time.monotonic() - last > 1:
             print(f"{what} {done} of {total}", flush=True)
             last = time.monotonic()
 
-    return tell
+    return log
 
 
 def log_classification(output: Any, judged: Judged, result: Evaluation) -> None:

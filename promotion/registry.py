@@ -14,16 +14,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from promotion.errors import RegistryError
-from promotion.student_package import SIGNATURE, save_student
-from promotion.tracking import connect, in_sentences, nothing_there, prepare
+from promotion.student_package import save_student
+from promotion.tracking import connect, in_sentences, nothing_there
 
 if TYPE_CHECKING:
     from models.evaluation.metrics import Threshold
-
-__all__ = [
-    "CHALLENGER", "CHAMPION", "SIGNATURE", "Candidate", "RegistryError", "by_alias", "champions",
-    "discard_unregistered", "fetch_archive", "nominate", "prepare", "promote", "register_student",
-]  # fmt: skip
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 IDENTITY = "identity"  # the tag that makes registering idempotent

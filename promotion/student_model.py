@@ -28,7 +28,7 @@ class StudentModel(mlflow.pyfunc.PythonModel):
     ) -> pd.DataFrame:
         answers = [
             self.predictor.predict(row.get("video"), row.get("title") or "", row.get("overlay_text") or "")
-            for row in model_input.to_dict("records")
+            for row in model_input.astype(object).where(model_input.notna(), None).to_dict("records")
         ]
         scores = [json.dumps(answer.scores) for answer in answers]
         return pd.DataFrame({"label": [answer.label for answer in answers], "scores": scores})

@@ -36,9 +36,6 @@ def signature(modalities: Sequence[str] = MODALITIES) -> ModelSignature:
     )
 
 
-SIGNATURE = signature()
-
-
 def save_student(model_id: str, run_id: str, student: Path, modalities: Sequence[str], threshold: "Threshold") -> None:
     """Fill a logged model: the student's folder, the code that loads it and pinned requirements. No pickle."""
     with tempfile.TemporaryDirectory() as scratch:

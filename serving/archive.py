@@ -56,13 +56,13 @@ def build_archive(student: Path, task: str, version: str, threshold: Threshold, 
 def worker_settings() -> dict[str, object]:
     """How TorchServe runs a student: one worker that batches what is waiting."""
     return {
-        "minWorkers": 1,
+        "minWorkers": 1,  # each worker holds a copy of the student in memory
         "maxWorkers": 1,
-        "batchSize": 8,
-        "maxBatchDelay": 10,
-        "responseTimeout": 120,
-        "startupTimeout": 120,
-        "handler": {"threads": 1},
+        "batchSize": 8,  # requests: their videos are decoded one after the other, and the first waits for the last
+        "maxBatchDelay": 10,  # milliseconds that a request waits for others, which nobody notices
+        "responseTimeout": 120,  # seconds for a batch of long videos on a busy machine; then the worker is restarted
+        "startupTimeout": 120,  # seconds: torch and a small student took 14 on two busy cores
+        "handler": {"threads": 1},  # of torch: every task that is served has a worker, and all share the cores
     }
 
 

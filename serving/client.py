@@ -51,7 +51,12 @@ def renew_token(server: Server) -> str:
     """A new inference token: TorchServe's expire after an hour."""
     headers = {"Authorization": f"Bearer {server.keys['API']['key']}"}
     try:
-        reply = requests.get(f"{server.management}/token", params={"type": "inference"}, headers=headers, timeout=10)
+        reply = requests.get(
+            f"{server.management}/token",
+            params={"type": "inference"},
+            headers=headers,
+            timeout=10,  # seconds: no student is asked, so that only a very busy machine needs more than one
+        )
         reply.raise_for_status()
     except requests.RequestException as error:
         raise ServingError(f"the server does not renew its token: {error}") from error
@@ -69,7 +74,7 @@ def _post(
             f"{server.inference}/predictions/{task}",
             files=fields,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=120,
+            timeout=120,  # seconds: what TorchServe itself gives a student (responseTimeout in serving/archive.py)
         )
     except requests.RequestException as error:
         raise ServingError(f"the server at {server.inference} does not answer: start one with 'cpfd serve'") from error

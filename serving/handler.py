@@ -21,6 +21,8 @@ from serving.predictor import MediaError, Predictor, RawInput, read_serving_sett
 
 FIELDS = {"video", "title", "overlay_text"}
 SEND = "send a video, as multipart fields, as JSON with base64, or as the whole body"
+# Characters. No title is so long: something else was sent by mistake, and the sender should learn of it. Shorter texts
+# are silently cut to what a student reads (models/data/text.py).
 LONGEST_TEXT = 200_000
 log = logging.getLogger(__name__)
 

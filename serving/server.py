@@ -36,7 +36,7 @@ class ServerSettings(BaseModel, frozen=True, extra="forbid"):
     inference_port: int = Field(8080, ge=0, le=65535)
     management_port: int = Field(8081, ge=0, le=65535)
     metrics_port: int = Field(8082, ge=0, le=65535)
-    start_seconds: float = Field(120, gt=0)
+    start_seconds: float = Field(120, gt=0)  # a small student took 20 on two busy cores
 
     @classmethod
     def any_port(cls) -> "ServerSettings":
@@ -74,7 +74,7 @@ class Server:
 
     @classmethod
     def find(cls, path: Path) -> "Server":
-        """The server that ``path`` tells of. Raises ServingError if none was started."""
+        """The server that ``path`` records. Raises ServingError if none was started."""
         if not path.is_file():
             raise ServingError("no server is running here: start one with 'cpfd serve'")
         values = json.loads(path.read_text())
@@ -213,14 +213,16 @@ def _wait(server: Server, process: subprocess.Popen[bytes], seconds: float) -> N
         if time.monotonic() > deadline:
             raise ServingError(f"{', '.join(waiting)} did not come up in {seconds:.0f} s: {_last_words(server.folder)}")
         waiting = [task for task in waiting if not _ready(server, task)]
-        time.sleep(0.2)
+        time.sleep(0.2)  # seconds: little beside a start, and no load on the machine that starts
 
 
 def _ready(server: Server, task: str) -> bool:
     try:
         token = server.keys["management"]["key"]
         reply = requests.get(
-            f"{server.management}/models/{task}", headers={"Authorization": f"Bearer {token}"}, timeout=5
+            f"{server.management}/models/{task}",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=5,  # seconds: a server that is up answers at once, another is asked again
         )
         return reply.ok and any(worker["status"] == "READY" for worker in reply.json()[0]["workers"])
     except (requests.RequestException, OSError, ValueError, KeyError):

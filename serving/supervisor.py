@@ -18,6 +18,7 @@ import psutil
 
 RECORD = "process-group.json"
 PATIENCE = 15  # seconds to end in good order: the JVM takes up to five
+KILLED = 5  # seconds: nothing refuses SIGKILL, but the system may still have to end its reading or writing of a disk
 CHECK = 0.1  # seconds between two looks at whether a group is gone
 
 
@@ -37,8 +38,8 @@ def main(command: list[str]) -> int:
 
 
 def end_group(group: int) -> None:
-    """End every process of a group: politely, then not."""
-    for sent, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, 5)):
+    """End every process of a group: asked to by SIGTERM, then killed."""
+    for sent, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, KILLED)):
         deadline = time.monotonic() + patience
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, sent)

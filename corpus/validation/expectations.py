@@ -1,4 +1,4 @@
-"""Great Expectations over a run's tables: what must hold, how a failure is told, and the Data Docs."""
+"""Great Expectations over a run's tables: what must hold, how a failure is reported, and the Data Docs."""
 
 import json
 import re
@@ -153,5 +153,5 @@ def self_contained(page: str) -> str:
 
 
 def says(sentence: str) -> dict[str, str]:
-    """The sentence that a failure of an expectation is told with."""
+    """The ``meta`` of an expectation: the sentence that reports its failure."""
     return {"says": sentence}

@@ -48,7 +48,7 @@ class DistillationMethod(BaseModel, frozen=True, extra="forbid"):
         raise NotImplementedError
 
     def network(self, student: Any, width: int, classes: int) -> nn.Module:  # noqa: ARG002
-        """The student dressed for its training; ``width`` is that of its joint representation."""
+        """What is trained: the student, or a module around it; ``width`` is that of the joint representation."""
         return student
 
 

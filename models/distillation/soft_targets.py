@@ -70,7 +70,7 @@ class SoftTargets:
         """With logits divided by the one temperature that explains the labels best.
 
         Out of fold, the logits of a labelled video come from a teacher that did not see its label, so that the
-        temperature is an honest one; a single number cannot learn any video's label by heart.
+        temperature is an honest one; a single number cannot memorise any video's label.
         """
         logits = torch.from_numpy(self.logits[self.labelled]).double()
         labels = torch.from_numpy(self.labels[self.labelled]).long()

@@ -142,6 +142,8 @@ def _started_text(settings: ModelSettings, tokenizer: PreTrainedTokenizerFast, s
 
 
 class XVLMPreTrainedModel(PreTrainedModel):
+    """What all X-VLM networks share: their config, and how transformers saves, loads and initialises them."""
+
     config_class: type[PreTrainedConfig] = XVLMConfig
     base_model_prefix = "xvlm"
     _supports_sdpa = True

@@ -1,1 +1,1 @@
-"""Initial weights: pre-training, official checkpoints, and how they fit another network."""
+"""Initial weights: pre-training, official weights, and how they fit another network."""

@@ -12,7 +12,7 @@ from models.data.text import load_tokenizer
 from models.networks.cross_modal import encoder_of
 from models.networks.xvlm import PROJECTION, WIDENING, XVLMConfig
 from models.starts.pretraining import XVLMForPretraining
-from models.starts.weights import CheckpointError, LoadReport, read_official, save_start, start_from
+from models.starts.weights import LoadReport, WeightsError, read_official, save_start, start_from
 
 SWIN_PATCH = 4  # pixels; the official vision configs leave it to the code (Liu et al., ICCV 2021)
 # Buffers that are computed, heads of tasks that are not ours, and a decoder tied to the embeddings.
@@ -56,7 +56,7 @@ def official_config(vision: dict[str, Any], text: dict[str, Any], projection: in
     ``projection`` is the width of the contrastive features, which no config file names.
 
     Raises:
-        CheckpointError: a key that is needed is not there.
+        WeightsError: a key that is needed is not there.
     """
     try:
         size, layers = vision["image_res"], text["num_hidden_layers"]
@@ -75,9 +75,7 @@ def official_config(vision: dict[str, Any], text: dict[str, Any], projection: in
             num_labels=2,
         )
     except KeyError as error:
-        raise CheckpointError(
-            f"the official config has no {error}: give the files that came with the checkpoint"
-        ) from error
+        raise WeightsError(f"the official config has no {error}: give the files that came with the weights") from error
 
 
 def _swin(vision: dict[str, Any], size: int) -> dict[str, Any]:
@@ -126,26 +124,26 @@ def _renamed(name: str) -> str:
 
 
 def convert_official(
-    checkpoint: Path, vision_config: Path, text_config: Path, tokenizer: str, folder: Path
+    weights: Path, vision_config: Path, text_config: Path, tokenizer: str, folder: Path
 ) -> tuple[LoadReport, list[str]]:
-    """Write an official checkpoint as a folder to start from, whole or not at all.
+    """Write official weights as a folder to start from, whole or not at all.
 
     Returns:
         what became of the tensors, and the names of those dropped.
     """
     if folder.exists():
-        raise CheckpointError(f"{folder} is there already: name another folder")
-    state = read_official(checkpoint)
+        raise WeightsError(f"{folder} is there already: name another folder")
+    state = read_official(weights)
     projection = len(state["vision_proj.weight"]) if "vision_proj.weight" in state else PROJECTION
     vision, text = (json.loads(path.read_text()) for path in (vision_config, text_config))
     config = official_config(vision, text, projection)
     words = load_tokenizer(tokenizer)
     if len(words) != config.text["vocab_size"]:
-        raise CheckpointError(
-            f"the tokenizer {tokenizer} does not match the checkpoint: it has {len(words)} tokens, the checkpoint "
+        raise WeightsError(
+            f"the tokenizer {tokenizer} does not match the weights: it has {len(words)} tokens, the weights "
             f"{config.text['vocab_size']}"
         )
-    torch.manual_seed(0)  # for heads that the checkpoint does not bring
+    torch.manual_seed(0)  # for heads that the official weights do not bring
     model = XVLMForPretraining.for_tokenizer(config, words)
     renamed, dropped = our_names(state, config.fusion_layer)
     report = start_from(model, renamed)

@@ -26,7 +26,7 @@ NEW_PARTS = (
 SHOWN = 5  # names of a long list in a message: they show the pattern, the count says the rest
 
 
-class CheckpointError(UserError):
+class WeightsError(UserError):
     """Weights that cannot be used. The message names the file or tensor and why."""
 
 
@@ -60,21 +60,21 @@ def open_start(folder: Path) -> tuple[XVLMConfig, dict[str, Tensor]]:
     """Config and tensors of a folder of pre-trained weights.
 
     Raises:
-        CheckpointError: no such folder, no X-VLM, a truncated file.
+        WeightsError: no such folder, no X-VLM, a truncated file.
     """
     config, weights = folder / "config.json", folder / WEIGHTS
     if not config.is_file() or not weights.is_file():
-        raise CheckpointError(
+        raise WeightsError(
             f"there are no start weights in {folder}: it needs config.json and model.safetensors, which "
             "'cpfd pretrain' and 'cpfd convert' write"
         )
     kind = json.loads(config.read_text()).get("model_type")
     if kind != XVLMConfig.model_type:
-        raise CheckpointError(f"{folder} holds a {kind}, not an X-VLM")
+        raise WeightsError(f"{folder} holds a {kind}, not an X-VLM")
     try:
         return XVLMConfig.from_pretrained(folder), load_file(weights)
     except SafetensorError as error:
-        raise CheckpointError(f"{weights} is truncated or damaged ({error})") from error
+        raise WeightsError(f"{weights} is truncated or damaged ({error})") from error
 
 
 def save_start(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -94,7 +94,7 @@ def start_from(model: nn.Module, state: dict[str, Tensor]) -> LoadReport:
     """Put a start's tensors into ``model`` (student, teacher or pre-training network), positions interpolated.
 
     Raises:
-        CheckpointError: a tensor that the model needs is not there, or has a shape that nothing can bring to
+        WeightsError: a tensor that the model needs is not there, or has a shape that nothing can bring to
             the model's. Parts of the task's own (head, dense branch) may be missing and are reported.
     """
     own = model.state_dict()
@@ -103,7 +103,7 @@ def start_from(model: nn.Module, state: dict[str, Tensor]) -> LoadReport:
     missing = tuple(name for name in own if name not in state)
     needed = [name for name in missing if not name.startswith(NEW_PARTS)]
     if needed:
-        raise CheckpointError(
+        raise WeightsError(
             f"the start weights lack {len(needed)} tensors of the network: {_shortened(needed)} "
             "(a start is what 'cpfd pretrain' or 'cpfd convert' wrote, not a trained student)"
         )
@@ -127,37 +127,37 @@ def _foreign_head(own: dict[str, Tensor], state: dict[str, Tensor]) -> set[str]:
 
 def _resized(name: str, values: Tensor, target: Tensor) -> Tensor:
     if name.endswith("word_embeddings.weight"):
-        raise CheckpointError(
+        raise WeightsError(
             f"the tokenizer does not match the start weights: it has {target.shape[0]} tokens, they were trained "
             f"with {values.shape[0]} (text.tokenizer)"
         )
     found = interpolated(name, values, target.shape)
     if found is None or found.shape != target.shape:
-        raise CheckpointError(
+        raise WeightsError(
             f"{name} has the shape {tuple(values.shape)} in the start weights and {tuple(target.shape)} in the network"
         )
     return found
 
 
 def read_official(path: Path) -> dict[str, Tensor]:
-    """The tensors of an official checkpoint (``{"model": ...}`` or bare), read without running what it holds.
+    """The tensors of an official file of weights (``{"model": ...}`` or bare), read without running what it holds.
 
     Raises:
-        CheckpointError: no such file, truncated, with objects other than tensors, or of another model.
+        WeightsError: no such file, truncated, with objects other than tensors, or of another model.
     """
     if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint at {path}")
+        raise WeightsError(f"there are no official weights at {path}")
     try:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} is not a file of tensors alone: it holds code or other objects, or is no checkpoint at all. "
+        raise WeightsError(
+            f"{path} is not a file of tensors alone: it holds code or other objects, or no weights at all. "
             "It is refused, and nothing of it was run"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is truncated or no checkpoint ({str(error).splitlines()[0]})") from error
+        raise WeightsError(f"{path} is truncated or no file of weights ({str(error).splitlines()[0]})") from error
     state = found.get("model", found) if isinstance(found, dict) else found
     if not isinstance(state, dict) or not any(str(key).startswith("text_encoder.") for key in state):
         keys = ", ".join(map(str, list(state)[:SHOWN])) if isinstance(state, dict) else type(state).__name__
-        raise CheckpointError(f"{path} is of another model: X-VLM's tensors begin with text_encoder., its are {keys}")
+        raise WeightsError(f"{path} is of another model: X-VLM's tensors begin with text_encoder., its are {keys}")
     return {name: values for name, values in state.items() if isinstance(values, Tensor)}

@@ -31,10 +31,12 @@ def own_cpfd(settings: DistillationSettings) -> methods.CPFD:
 
 
 def mapping_name(mapping: str) -> str:
+    """The name in a study's tables of CPFD with this mapping, where it is not the task's own."""
     return f"CPFD, {mapping.replace('_', ' ')}"
 
 
 def temperature_name(temperature: float) -> str:
+    """The name in a study's tables of CPFD at this temperature, where it is not the task's own."""
     return f"CPFD, T = {temperature:g}"
 
 

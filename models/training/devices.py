@@ -18,6 +18,7 @@ def device() -> torch.device:
 
 
 def rank() -> int:
+    """This process's number among those that train together; process 0 prints and writes."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 

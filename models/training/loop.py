@@ -198,7 +198,7 @@ class _Trainer:
         return losses
 
     def _culprits(self, outputs: Any, rows: Tensor) -> list[int]:
-        """Rows whose outputs are not finite, or whose weights blew up without them: then the batch's first."""
+        """Rows whose outputs are not finite; where all or none are, no row is to blame: the batch's first."""
         if isinstance(outputs, Tensor):
             bad = ~torch.isfinite(outputs).flatten(1).all(1).cpu()
             if bad.any() and not bad.all():

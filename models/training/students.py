@@ -80,10 +80,10 @@ def distill_student(
         teacher_logits=torch.from_numpy(learned.logits), alpha=torch.from_numpy(trust.alphas.astype(np.float32))
     )
     model = new_classifier(data, settings, seed)
-    dressed = method.network(model, model.config.text["hidden_size"], len(settings.classes))
+    network = method.network(model, model.config.text["hidden_size"], len(settings.classes))
     loss = partial(method.loss, class_weights=class_weights(videos, settings))
     training = for_epochs(settings.training, distillation.student_epochs)
-    history = fit(dressed, videos, loss, training, seed, validation=data.rows(TUNING), checkpoints=checkpoints)
+    history = fit(network, videos, loss, training, seed, validation=data.rows(TUNING), checkpoints=checkpoints)
     return model, history, trust
 
 

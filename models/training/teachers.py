@@ -54,6 +54,7 @@ def train_teachers(
 
 
 def teacher_name(fold: int, repeat: int) -> str:
+    """The name, and so the folder, of a fold's teacher; ``repeat`` is 0 for its first teacher."""
     return f"fold-{fold}" if repeat == 0 else f"fold-{fold}-again-{repeat}"
 
 

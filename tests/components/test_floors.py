@@ -18,15 +18,15 @@ MAY_IMPORT = {
 }
 # So that a room whose files moved away is noticed.
 LEAST_FILES = {
-    "common": 6,
-    "models": 30,
-    "corpus": 15,
-    "feature_repo": 14,
-    "serving": 6,
-    "promotion": 4,
-    "reports": 6,
+    "common": 7,
+    "models": 46,
+    "corpus": 22,
+    "feature_repo": 12,
+    "serving": 7,
+    "promotion": 9,
+    "reports": 10,
     "components": 20,
-    "pipelines": 18,
+    "pipelines": 29,
 }
 BARE_MACHINE = {
     "torch",
@@ -63,12 +63,16 @@ def test_models_needs_no_more_than_a_training_machine_has():
 
 
 def test_only_training_components_read_features():
-    readers = {path.stem for path in python_files("components", least=20) if "feature_repo" in imports(path)}
+    readers = {
+        path.stem
+        for path in python_files("components", least=LEAST_FILES["components"])
+        if "feature_repo" in imports(path)
+    }
     assert readers == {"retrieve_features"}
 
 
 def test_components_are_thin():
-    for path in python_files("components", least=20):
+    for path in python_files("components", least=LEAST_FILES["components"]):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and path.stem != "output":
                 body = node.end_lineno - node.body[0].lineno + 1

@@ -35,7 +35,7 @@ def check(catalogue, task, modalities, folder) -> pd.DataFrame:
         catalogue=catalogue, task=task.task, classes=list(task.classes), modalities=modalities,
         window_start=START.isoformat(), window_end=END.isoformat(), validation=task.validation.model_dump_json(),
         sound_catalogue=sound, set_aside=output(folder, "aside.parquet"), data_docs=output(folder, "docs"),
-        data_docs_page=output(folder, "page.html"),
+        data_docs_page=output(folder, "page.html"), findings=output(folder, "findings.json"),
     )  # fmt: skip
     return pd.read_parquet(sound.path)
 
@@ -53,10 +53,10 @@ def test_a_task_with_frames_stops_over_a_corpus_without_media(catalogue, task, t
 
 
 def test_nothing_is_decoded_and_both_artifacts_are_there(catalogue, task, tmp_path):
-    student = task.recipe.model_copy(update={"modalities": tuple(NO_FRAMES)})
+    recipe = task.recipe.model_copy(update={"modalities": tuple(NO_FRAMES)})
     clips, aside = output(tmp_path, "clips.arrow"), output(tmp_path, "undecodable.parquet")
     decode_clips.python_func(
-        catalogue=catalogue, clip_settings=student.clips.model_dump_json(), modalities=list(student.modalities),
+        catalogue=catalogue, clip_settings=recipe.clips.model_dump_json(), modalities=list(recipe.modalities),
         validation=task.validation.model_dump_json(), clip_store="", clips=clips, set_aside=aside,
     )  # fmt: skip
     assert ClipStore(Path(clips.path)).video_ids == []

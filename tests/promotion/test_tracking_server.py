@@ -45,7 +45,7 @@ def server(empty_database, tmp_path):
 def answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/health", timeout=2).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

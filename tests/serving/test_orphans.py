@@ -96,4 +96,5 @@ def test_a_record_that_says_nothing_ends_nothing(tmp_path, record):
 def test_a_command_that_ends_by_itself_gives_its_status(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "serving.supervisor", "sh", "-c", "exit 7"]
-    assert subprocess.run(command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, check=False).returncode == 7
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE) as process:
+        assert process.wait(30) == 7  # its standard input is open until then

@@ -66,6 +66,28 @@ def test_rows_of_one_group_are_drawn_together(rng, labels):
     assert "by group" in together.sentence
 
 
+@pytest.mark.parametrize(("groups", "said"), [(1, "1 group,"), (5, "5 groups,"), (6, None)])
+def test_a_run_never_stops_on_what_fewer_than_six_groups_say(rng, labels, groups, said):
+    given = {"baseline": scored(rng, labels, 2.0), "teacher": scored(rng, labels, 0.3)}
+    found = compare_teacher(given, labels, np.arange(256) % groups)
+    assert found.teacher < found.baseline
+    if said is None:
+        with pytest.raises(EvaluationError, match="worse than the baseline"):
+            found.require(STOP)
+    else:
+        found.require(STOP)
+        assert found.interval is None
+        assert f"too few to say whether that is chance: {said} 6 are needed" in found.sentence
+
+
+def test_single_rows_can_be_too_few_as_well(rng):
+    labels = np.array([0, 1, 0, 1])
+    given = {"baseline": scored(rng, labels, 5.0), "teacher": scored(rng, 1 - labels, 5.0)}
+    found = compare_teacher(given, labels, np.arange(4))
+    found.require(STOP)
+    assert "too few to say whether that is chance: 4 rows," in found.sentence
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_resampled_areas_are_those_of_weighted_rows_ties_included(rng, classes):
     labels = rng.integers(classes, size=120)

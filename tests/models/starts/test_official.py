@@ -13,7 +13,7 @@ from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.settings import TextSettings
 from models.starts.official import convert_official, official_config, our_names
 from models.starts.pretraining import XVLMForPretraining
-from models.starts.weights import CheckpointError, open_start, read_official, start_from
+from models.starts.weights import WeightsError, open_start, read_official, start_from
 
 GOLDEN = Path(__file__).resolve().parents[4] / "shared" / "golden" / "xvlm_tiny"
 TOLERANCE = 1e-4
@@ -84,18 +84,18 @@ def test_every_official_tensor_is_used_or_said_to_be_dropped(official, pretraini
 
 
 class Harmful:
-    """What a checkpoint must never be allowed to do."""
+    """What a file of weights must never be allowed to do."""
 
     def __reduce__(self):
         return Path.touch, (Path("was-run"),)
 
 
-def test_a_checkpoint_with_code_is_refused_before_it_runs(tmp_path, monkeypatch):
+def test_weights_with_code_are_refused_before_the_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.pth").write_bytes(pickle.dumps({"model": Harmful()}))
     torch.save({"model": Harmful()}, tmp_path / "worse.pth")
     for name in ("bad.pth", "worse.pth"):
-        with pytest.raises(CheckpointError, match="refused"):
+        with pytest.raises(WeightsError, match="refused"):
             read_official(tmp_path / name)
     assert not (tmp_path / "was-run").exists()
 
@@ -106,19 +106,19 @@ def test_files_that_are_no_x_vlm_are_told_apart(tmp_path):
     (tmp_path / "cut.pth").write_bytes(content[: len(content) // 2])
     torch.save({"resnet.conv1.weight": torch.zeros(2)}, tmp_path / "other.pth")
     torch.save([1, 2], tmp_path / "list.pth")
-    (tmp_path / "text.pth").write_text("# no checkpoint")
+    (tmp_path / "text.pth").write_text("# no weights")
     for name, words in (
         ("text.pth", "refused"),
         ("cut.pth", "truncated"),
         ("other.pth", "another model.*resnet"),
         ("list.pth", "another model"),
-        ("none.pth", "no checkpoint at"),
+        ("none.pth", "no official weights at"),
     ):
-        with pytest.raises(CheckpointError, match=words):
+        with pytest.raises(WeightsError, match=words):
             read_official(tmp_path / name)
 
 
-def test_a_converted_checkpoint_is_a_start(official, tmp_path):
+def test_converted_official_weights_are_a_start(official, tmp_path):
     words = [first + second for first in "abcdefghijklmnop" for second in "abcdefghijklm"]
     tokenizer = learn_tokenizer(words * 2, TextSettings(vocabulary=200))
     tokenizer.save_pretrained(tmp_path / "tokenizer")
@@ -129,11 +129,11 @@ def test_a_converted_checkpoint_is_a_start(official, tmp_path):
     assert config.vision["embed_dim"] == 16
     original = official[1]["xvlm.encoder.cross_layers.1.crossattention.self.key.weight"]
     assert torch.equal(state["xvlm.encoder.cross_layers.1.crossattention.self.key.weight"], original)
-    with pytest.raises(CheckpointError, match="is there already"):
+    with pytest.raises(WeightsError, match="is there already"):
         convert_official(*parts, str(tmp_path / "tokenizer"), tmp_path / "start")
     other = learn_tokenizer(words * 2, TextSettings(vocabulary=150))
     other.save_pretrained(tmp_path / "other")
-    with pytest.raises(CheckpointError, match="tokenizer .* does not match .* 150 tokens, the checkpoint 200"):
+    with pytest.raises(WeightsError, match="tokenizer .* does not match .* 150 tokens, the weights 200"):
         convert_official(*parts, str(tmp_path / "other"), tmp_path / "again")
     assert not (tmp_path / "again").exists()
 

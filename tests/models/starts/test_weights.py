@@ -13,7 +13,7 @@ from models.networks.xvlm import XVLMConfig
 from models.settings import NetworkSettings, TextSettings
 from models.starts.named_files import named_files_digest
 from models.starts.pretraining import XVLMForPretraining
-from models.starts.weights import CheckpointError, open_start, save_start, start_from
+from models.starts.weights import WeightsError, open_start, save_start, start_from
 from models.training.new_networks import new_classifier
 from models.training.settings import Recipe
 
@@ -89,25 +89,25 @@ def test_a_student_of_texts_alone_leaves_the_tower_and_says_so(run_data, recipe,
 
 def test_starts_that_do_not_fit_are_refused(artifacts, run_data, recipe, start, tmp_path):
     for folder in (tmp_path / "none", tmp_path):
-        with pytest.raises(CheckpointError, match="no start weights"):
+        with pytest.raises(WeightsError, match="no start weights"):
             open_start(folder)
     for name in ("cut", "short"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text((start / "config.json").read_text())
     content = (start / "model.safetensors").read_bytes()
     (tmp_path / "cut" / "model.safetensors").write_bytes(content[:-500])
-    with pytest.raises(CheckpointError, match="truncated"):
+    with pytest.raises(WeightsError, match="truncated"):
         open_start(tmp_path / "cut")
     weights = load_file(start / "model.safetensors")
     lost = "xvlm.encoder.text_layers.0.output.dense.weight"
     save_file({name: values for name, values in weights.items() if name != lost}, tmp_path / "short/model.safetensors")
-    with pytest.raises(CheckpointError, match=lost):
+    with pytest.raises(WeightsError, match=lost):
         new_classifier(run_data, started(recipe, tmp_path / "short"), 0)
     (tmp_path / "cut" / "config.json").write_text('{"model_type": "resnet"}')
-    with pytest.raises(CheckpointError, match="holds a resnet"):
+    with pytest.raises(WeightsError, match="holds a resnet"):
         open_start(tmp_path / "cut")
     other = run_data.__class__(run_data.frame, run_data.videos, learn_tokenizer(["aa", "aa"], TextSettings()))
-    with pytest.raises(CheckpointError, match="tokenizer does not match"):
+    with pytest.raises(WeightsError, match="tokenizer does not match"):
         new_classifier(other, started(recipe, start), 0)
     longer = started(recipe, start).model_copy(update={"text": TextSettings(title_tokens=90)})
     with pytest.raises(TextError, match="positions"):

@@ -14,7 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from common.artifacts import ALPHAS_FILE
+from common.source import code_digest
 from models.evaluation.scoring import score_teachers
+from models.training import jobs
 from models.training.checkpoints import CHECKPOINT
 from models.training.jobs import Job, train
 from models.training.loop import TrainingError
@@ -102,6 +104,12 @@ def test_another_seed_or_setting_does_not_resume_from_it(artifacts, recipe, tmp_
     assert one.fingerprint() == job(artifacts, recipe, tmp_path / "elsewhere").fingerprint()
     assert one.fingerprint() != one.model_copy(update={"seed": 1}).fingerprint()
     assert one.fingerprint() != job(artifacts, changed(recipe, epochs=9), tmp_path).fingerprint()
+
+
+def test_changed_code_does_not_resume_from_it(artifacts, recipe, tmp_path, monkeypatch):
+    before = job(artifacts, recipe, tmp_path).fingerprint()
+    monkeypatch.setattr(jobs, "code_digest", lambda *modules: f"{code_digest(*modules)}, changed")
+    assert job(artifacts, recipe, tmp_path).fingerprint() != before
 
 
 def test_two_processes_have_the_curve_of_one(artifacts, run_data, recipe, tmp_path):

@@ -20,6 +20,12 @@ PAGES = {
 STUDY_STEPS = {"thin_labels", "train_variants", "measure_cost", "compare_variants", "pretrain"}
 
 
+def test_the_pages_are_found():
+    """So that tests over all pages are over pages."""
+    assert len(PAGES) >= 9
+    assert {"README.md", "CONTRIBUTING.md", "changing.md", "methods.md", "words.md"} <= set(PAGES)
+
+
 def commands() -> dict[str, set[str]]:
     """The command line's verbs, and the words that some of them take."""
     group = typer.main.get_command(app)

@@ -178,9 +178,3 @@ def test_rows_alike_in_video_event_and_created_time_are_counted(tmp_path):
     found = view_times(tmp_path, ["motion"], tmp_path / "catalogue.parquet", END)["motion"]
     assert (found["videos"], found["with_value"], found["repeated_rows"]) == (2, 1, 1)
     assert found["written_late_share"] == 0
-
-
-def test_feast_reads_nothing_of_the_repository_but_its_definitions():
-    from feast.repo_operations import get_repo_files
-
-    assert [path.name for path in get_repo_files(Path(feature_repo.__file__).parent)] == ["definitions.py"]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from dense_corpora import MOTION, REPORTS, declare, motion_corpus
 from feast import FeatureView, Field
+from feast.repo_operations import get_repo_files
 from feast.types import Array, Float32
 
 import feature_repo
@@ -147,6 +148,15 @@ def repository(tmp_path) -> Path:
     copy = tmp_path / "checkout" / "feature_repo"
     shutil.copytree(Path(feature_repo.__file__).parent, copy, ignore=shutil.ignore_patterns("data", "__pycache__"))
     return copy
+
+
+def test_feasts_command_imports_nothing_of_the_repository_but_its_definitions(repository):
+    """By Feast's own reading of .feastignore: what is not ignored there is run, a new folder's files included."""
+    assert len(list(repository.rglob("*.py"))) >= 12
+    for folder in ("asof/deeper", "another"):
+        (repository / folder).mkdir()
+        (repository / folder / "new.py").write_text("")
+    assert [str(path.relative_to(repository.resolve())) for path in get_repo_files(repository)] == ["definitions.py"]
 
 
 def test_the_feast_command_applies_and_lists_the_corpus_beside_it_or_another(repository, corpus, tmp_path):

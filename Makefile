@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A process a core, each with one thread: most of a test's time is one process at work, or starting one.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SPARK := $(VENV)/.spark
 
 .PHONY: demo test test-fast test-spark lint format bench bench-epoch bench-features evidence lock clean
@@ -11,10 +13,10 @@ demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, Torc
 	$(BIN)/cpfd demo
 
 test: $(READY)  ## all tests, the end-to-end one included
-	$(BIN)/pytest -m "not spark"
+	$(PYTEST) -m "not spark"
 
 test-fast: $(READY)  ## all tests but the end-to-end ones
-	$(BIN)/pytest -m "not end_to_end and not spark"
+	$(PYTEST) -m "not end_to_end and not spark"
 
 test-spark: $(SPARK)  ## the feature store's cluster profile, in Spark's local mode; needs a JDK 17 or newer
 	$(BIN)/pytest -m spark

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
@@ -18,6 +20,22 @@ from models.training.settings import Recipe
 from pipelines.task import Task, load_task
 
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
+
+
+# Files whose tests share a run of the main job, which takes minutes.
+OF_THE_MAIN_JOB = ("tests/e2e/test_main_job.py", "tests/e2e/test_serving.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Tests of one file run in one process, and so share its fixtures; those of the main job's files do too."""
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return OF_THE_MAIN_JOB[0] if file in OF_THE_MAIN_JOB else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

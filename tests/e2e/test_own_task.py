@@ -1,6 +1,7 @@
-"""A user with an installed wheel and an empty folder: own videos, dense table and task; the same again; and moved."""
+"""A user with an installed wheel and an empty folder: the documents' mapping and task; the same again; and moved."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -17,30 +18,14 @@ from corpus.contract import LABELS, VIDEOS, read_table
 
 pytestmark = pytest.mark.end_to_end
 
-MAPPING = """
-description: Videos of a test, with scores of a model of our own
-table: items.csv
-media: media
-videos: {video_id: id, media: file, title: title, overlay_text: shown, group: creator, published_at: published}
-labels:
-  - {task: quality, label: verdict, labeled_at: decided}
-dense:
-  my_scores:
-    table: scores.csv
-    video_id: id
-    event_timestamp: seen
-    created_timestamp: stored
-    owner: my-team
-    description: Scores of a model of our own
-"""
-TASK = """
-task: spam
-description: Is it spam?
-corpus: items
-profile: tiny
-classes: [good_quality, low_quality]
-labels: quality
-features: [my_scores]
+
+def shown(page: str) -> str:
+    """The first YAML file that a document shows."""
+    return re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)[0]
+
+
+# What few videos and two epochs need beside the documents' examples.
+OF_A_TEST = """
 window: {evaluation_share: 0.25, tuning_share: 0.2}
 validation: {faulty_share: 0.1}
 gate: {margin: -1}
@@ -52,8 +37,12 @@ distillation: {weak_teacher: accept}
 def cpfd(tmp_path_factory) -> str:
     """The command line out of a wheel, in an environment that has the libraries and not this checkout."""
     folder = tmp_path_factory.mktemp("installed")
+    (folder / "source").mkdir()
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "wheel", str(ROOT), "--no-deps", "--wheel-dir", str(folder)], check=True, cwd=folder)
+    for name in (*ROOMS, "pyproject.toml", "README.md", "LICENSE"):  # a copy, as building leaves files behind
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        copy(ROOT / name, folder / "source" / name)
+    subprocess.run([*pip, "wheel", str(folder / "source"), "--no-deps", "--wheel-dir", str(folder)], check=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
     python = folder / "venv" / "bin" / "python"
     (wheel,) = folder.glob("cpfd-*.whl")
@@ -84,8 +73,8 @@ def place(tmp_path_factory, corpus: Path) -> Path:
         folder / "scores.csv", index=False
     )
     shutil.copytree(corpus / "media", folder / "media")
-    (folder / "items.yaml").write_text(MAPPING)
-    (folder / "spam.yaml").write_text(TASK)
+    (folder / "items.yaml").write_text(shown("corpora.md"))
+    (folder / "spam.yaml").write_text(shown("tasks.md") + OF_A_TEST)
     return folder
 
 

@@ -17,6 +17,9 @@ class Seen(Progress):
     def said(self, step, line):
         self.events.append(("said", step, line))
 
+    def warned(self, sentence):
+        self.events.append(("warned", sentence))
+
     def ended(self, step, number, seconds):
         self.events.append(("ended", step, number, None if seconds is None else "time"))
 
@@ -44,6 +47,16 @@ def test_steps_are_numbered_in_the_order_in_which_they_come_from_wherever():
     ]
     assert log.steps["select-window"] is None
     assert log.steps["decode-clips"] >= 0
+
+
+def test_a_warning_that_a_step_prints_is_passed_on_once_and_kept():
+    network = "    Warning: a network of 213 million parameters trains from random weights on a CPU"
+    log, seen = log_of(
+        "10:00:00.0 - INFO - Executing task 'train-baseline'", network, "    epoch 1/2  loss 0.7", network
+    )
+    assert log.warnings == ["a network of 213 million parameters trains from random weights on a CPU"]
+    assert [event for event in seen.events if event[0] == "warned"] == [("warned", log.warnings[0])]
+    assert ("said", "train-baseline", "epoch 1/2  loss 0.7") in seen.events
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ METRICS = (
     Metric("pr_auc", "PR-AUC", lambda labels, probabilities, _: pr_auc(labels, probabilities)),
 )
 TITLES = {metric.name: metric.title for metric in METRICS}
-JUDGED = METRICS[0].name  # what the gate decides on, and what has intervals over rows
+# What the gate decides on. It stays the first: tables put beside it the intervals over rows, which are of F1
+# (resampling.bootstrap_f1).
+JUDGED = METRICS[0].name
 
 
 def measured(labels: np.ndarray, probabilities: np.ndarray, decided: np.ndarray) -> dict[str, float]:

@@ -36,13 +36,13 @@ def last_seen(folder: Path) -> datetime | None:
 
 
 def end_processes(processes: list[psutil.Process]) -> None:
-    """End processes and all that they started: politely, then not."""
+    """End processes and all that they started: asked to by SIGTERM, then killed."""
     found = {each.pid: each for process in processes for each in (process, *_children(process))}
     for process in found.values():
-        _send(process, kill=False)
+        _send(process, signal.SIGTERM)
     _, alive = psutil.wait_procs(found.values(), timeout=PATIENCE)
     for process in alive:
-        _send(process, kill=True)
+        _send(process, signal.SIGKILL)
 
 
 def _steps_of(folder: Path) -> Iterator[psutil.Process]:
@@ -59,6 +59,6 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _send(process: psutil.Process, kill: bool) -> None:
+def _send(process: psutil.Process, sent: signal.Signals) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        process.send_signal(sent)

@@ -173,12 +173,12 @@ def _noting_cache_hits(taken: dict[str, Path]) -> Iterator[None]:
 @contextlib.contextmanager
 def _no_orphans() -> Iterator[None]:
     """End what steps started when the run ends early. What the caller had started before is the caller's."""
-    own = {process.pid for process in psutil.Process().children(recursive=True)}
+    own = set(psutil.Process().children())
     try:
         with termination_as_interrupt():
             yield
     finally:
-        end_processes([each for each in psutil.Process().children(recursive=True) if each.pid not in own])
+        end_processes([each for each in psutil.Process().children() if each not in own])
 
 
 @contextlib.contextmanager

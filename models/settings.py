@@ -43,16 +43,16 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     """The network: a vision encoder, and a text encoder split into text and cross-modal layers.
 
     The defaults are X-VLM base; task files for a laptop name smaller sizes. A Swin encoder has one depth and
-    one number of heads a stage, a CLIP-ViT one of each. ``start`` is a folder of pre-trained weights
+    one number of heads a stage, the others one of each. ``start`` is a folder of pre-trained weights
     ('cpfd pretrain', 'cpfd convert'), which brings its own sizes.
     """
 
     start: str | None = None
-    vision: Literal["swin", "clip"] = "swin"
+    vision: Literal["swin", "clip", "vit", "deit"] = "swin"
     text: Literal["bert", "roberta"] = "bert"
     patch_size: int = Field(4, ge=1)
     window_size: int = Field(7, ge=1)
-    vision_width: int = Field(128, ge=8, description="of the first Swin stage (it doubles with each), or of all CLIP")
+    vision_width: int = Field(128, ge=8, description="of the first Swin stage (it doubles with each), or of all others")
     vision_depths: tuple[int, ...] = (2, 2, 18, 2)
     vision_heads: tuple[int, ...] = (4, 8, 16, 32)
     text_width: int = Field(768, ge=8)
@@ -75,8 +75,8 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     def _fits(self) -> Self:
         if len(self.vision_depths) != len(self.vision_heads):
             raise ValueError("vision_depths and vision_heads need one number a stage each")
-        if self.vision == "clip" and len(self.vision_depths) != 1:
-            raise ValueError("a CLIP encoder has one stage: give one number in vision_depths and in vision_heads")
+        if self.vision != "swin" and len(self.vision_depths) != 1:
+            raise ValueError(f"{self.vision} has one stage: give one number in vision_depths and in vision_heads")
         if self.text_width % self.text_heads:
             raise ValueError("text_width must be a multiple of text_heads")
         given = sorted(self.model_fields_set & START_SIZES)

@@ -4,17 +4,23 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, RobertaConfig
+from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertLayer
 from transformers.models.roberta.modeling_roberta import RobertaEmbeddings, RobertaLayer
 
 
 class TextEncoder(NamedTuple):
-    """The parts of transformers that an encoder is made of. ``beyond_padding``: positions count from that id on."""
+    """The parts of transformers that an encoder is made of.
+
+    ``model`` is transformers' whole encoder of these parts, ``model_types`` are the names of those that differ from
+    it in size and vocabulary alone. ``beyond_padding``: positions count from that id on.
+    """
 
     config: Any
     embeddings: Any
     layer: Any
+    model: Any
+    model_types: tuple[str, ...]
     beyond_padding: bool = False
 
     def first_position(self, pad_token_id: int) -> int:
@@ -22,9 +28,18 @@ class TextEncoder(NamedTuple):
 
 
 ENCODERS = {
-    "bert": TextEncoder(BertConfig, BertEmbeddings, BertLayer),
-    "roberta": TextEncoder(RobertaConfig, RobertaEmbeddings, RobertaLayer, beyond_padding=True),
-}
+    "bert": TextEncoder(BertConfig, BertEmbeddings, BertLayer, BertModel, ("bert",)),
+    "roberta": TextEncoder(
+        RobertaConfig, RobertaEmbeddings, RobertaLayer, RobertaModel, ("roberta", "xlm-roberta", "camembert"),
+        beyond_padding=True,
+    ),
+}  # fmt: skip
+# What an encoder keeps of a published config: all that its function depends on.
+ENCODER_SIZES = (
+    "vocab_size", "hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size",
+    "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "pad_token_id", "hidden_dropout_prob", "hidden_act",
+)  # fmt: skip
+CROSS_ATTENTION = "crossattention"
 EMBEDDINGS = tuple(encoder.embeddings for encoder in ENCODERS.values())
 
 
@@ -48,7 +63,7 @@ class CrossModalEncoder(nn.Module):
 
     def __init__(self, arguments: dict[str, Any], fusion_layer: int, visual_width: int | None, attention: str) -> None:
         super().__init__()
-        config, embeddings, layer, _ = ENCODERS[arguments["encoder"]]
+        config, embeddings, layer, *_ = ENCODERS[arguments["encoder"]]
         sizes = {name: value for name, value in arguments.items() if name != "encoder"}
         text = config(**sizes, attn_implementation=attention)
         self.embeddings = embeddings(text)
@@ -74,6 +89,11 @@ class CrossModalEncoder(nn.Module):
         for layer in self.cross_layers:
             states = layer(states, padding) if visual is None else layer(states, padding, encoder_hidden_states=visual)
         return states
+
+
+def layer_name(layer: int, fusion_layer: int) -> str:
+    """Where CrossModalEncoder has the layer of that number: ``text_layers.0`` and on, then ``cross_layers.0``."""
+    return f"text_layers.{layer}" if layer < fusion_layer else f"cross_layers.{layer - fusion_layer}"
 
 
 def _padding(attention_mask: Tensor, states: Tensor) -> Tensor:

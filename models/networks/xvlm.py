@@ -9,13 +9,8 @@ from transformers import initialization as init
 
 from models.data.text import TextError, text_length
 from models.networks.cross_modal import EMBEDDINGS, ENCODERS, CrossModalEncoder
-from models.networks.vision import vision_tower
+from models.networks.vision import normalised, vision_tower
 from models.settings import MODALITIES, ModelSettings, NetworkSettings
-
-# The official code normalises with CLIP's statistics (Radford et al., ICML 2021), also in front of Swin.
-PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
-PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
-
 
 PROJECTION = 256  # width of the official contrastive features (Zeng et al., ICML 2022)
 WIDENING = 4  # of a transformer's feed-forward layers, in all official configs (Vaswani et al. 2017)
@@ -24,10 +19,12 @@ WIDENING = 4  # of a transformer's feed-forward layers, in all official configs 
 class XVLMConfig(PreTrainedConfig):
     """Sizes of the towers, the classes, and the pre-processing that travels with the weights.
 
-    ``vision`` names a tower and ``text`` an encoder, each with the arguments of its transformers config; the
+    ``vision`` names a tower and ``text`` an encoder, each with the arguments of its transformers config; a tower
+    that was not trained with CLIP's pixel statistics brings its own (``pixel_mean``, ``pixel_std``). The
     first ``fusion_layer`` layers of ``text`` read text alone, the others also attend to the frames. Without
     ``frames`` among the ``modalities`` there is no vision tower. ``clips`` and ``texts`` are the ClipSettings
     and TextSettings that the weights were trained with; ``projection`` is the width of contrastive features.
+    ``untrained`` are parts of the names of tensors that a start has and no training has seen.
     """
 
     model_type = "cpfd-xvlm"
@@ -41,6 +38,7 @@ class XVLMConfig(PreTrainedConfig):
         clips: dict[str, Any] | None = None,
         texts: dict[str, Any] | None = None,
         projection: int = PROJECTION,
+        untrained: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.vision = vision or {}
@@ -50,6 +48,7 @@ class XVLMConfig(PreTrainedConfig):
         self.clips = clips or {}
         self.texts = texts or {}
         self.projection = projection
+        self.untrained = untrained or []
         super().__init__(**kwargs)
 
     @classmethod
@@ -87,7 +86,7 @@ class XVLMConfig(PreTrainedConfig):
 def _vision_arguments(settings: ModelSettings) -> dict[str, Any]:
     net: NetworkSettings = settings.network
     shared = {"tower": net.vision, "image_size": settings.clips.image_size, "patch_size": net.patch_size}
-    if net.vision == "clip":
+    if net.vision != "swin":
         return shared | {
             "hidden_size": net.vision_width,
             "intermediate_size": WIDENING * net.vision_width,
@@ -180,8 +179,7 @@ class XVLM(XVLMPreTrainedModel):
         batch, count = frames.shape[:2]
         # Channels first before the arithmetic: over rows of three numbers it would take ten times as long.
         pixels = frames.flatten(0, 1).permute(0, 3, 1, 2).contiguous().to(self.frame_position.dtype)
-        mean, std = (255 * pixels.new_tensor(each)[:, None, None] for each in (PIXEL_MEAN, PIXEL_STD))
-        tokens = self.vision.tokens(pixels.sub_(mean).div_(std))
+        tokens = self.vision.tokens(normalised(pixels, self.config.vision))
         return (tokens.unflatten(0, (batch, count)) + self.frame_position).flatten(1, 2)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:

@@ -1,5 +1,7 @@
 """Positions learned at one size, read at another: relative-position tables, position embeddings, frame positions."""
 
+from math import isqrt
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,7 @@ from scipy.interpolate import RectBivariateSpline
 from torch import Tensor
 
 RELATIVE = "relative_position_bias_table"
-ABSOLUTE = "position_embedding.weight"
+ABSOLUTE = "position_embedding.weight", "position_embeddings"  # CLIP's; ViT's and DeiT's
 FRAMES = "frame_position"
 
 
@@ -23,8 +25,9 @@ def interpolated(name: str, values: Tensor, shape: torch.Size) -> Tensor | None:
         return relative_positions(values, shape[0])
     if name.endswith(FRAMES) and values.shape[2:] == shape[2:]:
         return frame_positions(values, shape[1])
-    if ".vision." in f".{name}" and name.endswith(ABSOLUTE) and values.shape[1:] == shape[1:]:
-        return patch_positions(values, shape[0])
+    if ".vision." in f".{name}" and name.endswith(ABSOLUTE) and values.shape[-1] == shape[-1]:
+        scaled = patch_positions(values.flatten(0, -2), shape[-2])
+        return scaled.reshape(*values.shape[:-2], *scaled.shape)
     return None
 
 
@@ -55,11 +58,15 @@ def _geometric(old: int, new: int) -> np.ndarray:
 
 
 def patch_positions(table: Tensor, rows: int) -> Tensor:
-    """ViT position embeddings (1 + n^2, width) at (1 + m^2, width): the class token stays, patches are bicubic."""
-    old, new = round((table.shape[0] - 1) ** 0.5), round((rows - 1) ** 0.5)
-    grid = table[1:].T.reshape(1, -1, old, old).float()
+    """ViT position embeddings (k + n^2, width) at (k + m^2, width): patches are bicubic, the k tokens before them stay.
+
+    k is what the largest square leaves: 1 for the class token, 2 with DeiT's distillation token.
+    """
+    old, new = isqrt(table.shape[0]), isqrt(rows)
+    tokens = table.shape[0] - old**2
+    grid = table[tokens:].T.reshape(1, -1, old, old).float()
     scaled = F.interpolate(grid, (new, new), mode="bicubic", align_corners=False)
-    return torch.cat([table[:1], scaled.reshape(-1, new * new).T.to(table.dtype)])
+    return torch.cat([table[:tokens], scaled.reshape(-1, new * new).T.to(table.dtype)])
 
 
 def frame_positions(values: Tensor, frames: int) -> Tensor:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from models.data.text import load_tokenizer
-from models.networks.cross_modal import encoder_of
+from models.networks.cross_modal import ENCODER_SIZES, encoder_of, layer_name
 from models.networks.xvlm import PROJECTION, WIDENING, XVLMConfig
 from models.starts.pretraining import XVLMForPretraining
-from models.starts.weights import LoadReport, WeightsError, read_official, save_start, start_from
+from models.starts.weights import Conversion, WeightsError, read_official, renamed, require_new, save_start, start_from
 
 SWIN_PATCH = 4  # pixels; the official vision configs leave it to the code (Liu et al., ICCV 2021)
 # Buffers that are computed, heads of tasks that are not ours, and a decoder tied to the embeddings.
@@ -60,12 +60,7 @@ def official_config(vision: dict[str, Any], text: dict[str, Any], projection: in
     """
     try:
         size, layers = vision["image_res"], text["num_hidden_layers"]
-        kept = (
-            "vocab_size", "hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size",
-            "max_position_embeddings", "type_vocab_size", "layer_norm_eps", "pad_token_id", "hidden_dropout_prob",
-            "hidden_act",
-        )  # fmt: skip
-        arguments = {name: text[name] for name in kept if name in text}
+        arguments = {name: text[name] for name in ENCODER_SIZES if name in text}
         return XVLMConfig(
             vision=_swin(vision, size) if "window_size" in vision else _clip(vision, size),
             text={"encoder": encoder_of(text.get("model_type")), **arguments, "attention_probs_dropout_prob": 0.0},
@@ -105,34 +100,23 @@ def our_names(state: dict[str, Tensor], fusion_layer: int) -> tuple[dict[str, Te
         if DROPPED.search(name):
             dropped.append(name)
         elif found := QKV.match(name):
-            block = _renamed(f"{found[1]}.")
+            block = renamed(f"{found[1]}.", RENAMED)
             for part, piece in zip(("q_proj", "k_proj", "v_proj"), values.chunk(3), strict=True):
                 ours[f"{block}attention.{part}.{found[2]}"] = piece
         elif found := LAYER.match(name):
-            layer = int(found[1])
-            kind, index = ("text", layer) if layer < fusion_layer else ("cross", layer - fusion_layer)
-            ours[f"xvlm.encoder.{kind}_layers.{index}.{found[2]}"] = values
+            ours[f"xvlm.encoder.{layer_name(int(found[1]), fusion_layer)}.{found[2]}"] = values
         else:
-            ours[_renamed(name)] = values
+            ours[renamed(name, RENAMED)] = values
     return ours, dropped
 
 
-def _renamed(name: str) -> str:
-    for pattern, replacement in RENAMED:
-        name = re.sub(pattern, replacement, name)
-    return name
-
-
-def convert_official(
-    weights: Path, vision_config: Path, text_config: Path, tokenizer: str, folder: Path
-) -> tuple[LoadReport, list[str]]:
+def convert_official(weights: Path, vision_config: Path, text_config: Path, tokenizer: str, folder: Path) -> Conversion:
     """Write official weights as a folder to start from, whole or not at all.
 
-    Returns:
-        what became of the tensors, and the names of those dropped.
+    Raises:
+        WeightsError: the folder is there already, or the weights, configs and tokenizer are not of one X-VLM.
     """
-    if folder.exists():
-        raise WeightsError(f"{folder} is there already: name another folder")
+    require_new(folder)
     state = read_official(weights)
     projection = len(state["vision_proj.weight"]) if "vision_proj.weight" in state else PROJECTION
     vision, text = (json.loads(path.read_text()) for path in (vision_config, text_config))
@@ -145,7 +129,7 @@ def convert_official(
         )
     torch.manual_seed(0)  # for heads that the official weights do not bring
     model = XVLMForPretraining.for_tokenizer(config, words)
-    renamed, dropped = our_names(state, config.fusion_layer)
-    report = start_from(model, renamed)
+    ours, dropped = our_names(state, config.fusion_layer)
+    report = start_from(model, ours)
     save_start(model, words, folder)
-    return report, dropped
+    return Conversion(report, tuple(dropped))

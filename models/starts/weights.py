@@ -1,6 +1,8 @@
 """Weights to start from: what pre-training left, here or in the official X-VLM."""
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -48,12 +50,40 @@ class LoadReport:
             (self.unexpected, "in the start and not used"),
         ):
             if names:
-                parts.append(f"{len(names)} {what} ({_shortened(names)})")
+                parts.append(f"{len(names)} {what} ({shortened(names)})")
         return "; ".join(parts)
 
 
-def _shortened(names: tuple[str, ...] | list[str]) -> str:
+@dataclass(frozen=True)
+class Conversion:
+    """What became of the tensors of published weights: ``dropped`` ones are no part of the start."""
+
+    report: LoadReport
+    dropped: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """One paragraph, with what the user should know about the start."""
+        dropped = f"{len(self.dropped)} dropped, as they are computed or of other tasks"
+        return "; ".join([self.report.describe(), dropped, *self.remarks])
+
+
+def shortened(names: tuple[str, ...] | list[str]) -> str:
+    """The first few names and how many more there are."""
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def renamed(name: str, patterns: tuple[tuple[str, str], ...]) -> str:
+    """``name`` after each pattern's replacement, one after the other."""
+    for pattern, replacement in patterns:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def require_new(folder: Path) -> None:
+    """Raises WeightsError if the folder is there already."""
+    if folder.exists():
+        raise WeightsError(f"{folder} is there already: name another folder")
 
 
 def open_start(folder: Path) -> tuple[XVLMConfig, dict[str, Tensor]]:
@@ -90,21 +120,24 @@ def save_start(model: Any, tokenizer: PreTrainedTokenizerFast, folder: Path) -> 
         save_file(tensors, partial / WEIGHTS)
 
 
-def start_from(model: nn.Module, state: dict[str, Tensor]) -> LoadReport:
+def start_from(model: nn.Module, state: dict[str, Tensor], untrained: Sequence[str] = ()) -> LoadReport:
     """Put a start's tensors into ``model`` (student, teacher or pre-training network), positions interpolated.
 
     Raises:
         WeightsError: a tensor that the model needs is not there, or has a shape that nothing can bring to
-            the model's. Parts of the task's own (head, dense branch) may be missing and are reported.
+            the model's. Parts of the task's own (head, dense branch) may be missing and are reported, and so may
+            be tensors whose names hold one of ``untrained``.
     """
     own = model.state_dict()
     foreign = _foreign_head(own, state)
     state = {name: values for name, values in state.items() if name not in foreign}
     missing = tuple(name for name in own if name not in state)
-    needed = [name for name in missing if not name.startswith(NEW_PARTS)]
+    needed = [
+        name for name in missing if not name.startswith(NEW_PARTS) and not any(part in name for part in untrained)
+    ]
     if needed:
         raise WeightsError(
-            f"the start weights lack {len(needed)} tensors of the network: {_shortened(needed)} "
+            f"the start weights lack {len(needed)} tensors of the network: {shortened(needed)} "
             "(a start is what 'cpfd pretrain' or 'cpfd convert' wrote, not a trained student)"
         )
     chosen, resized = {}, []

@@ -52,7 +52,8 @@ def _new_network(network: Any, config: Any, data: RunData, settings: Recipe, see
     model = network(config.from_settings(settings, data.tokenizer, start, **kwargs))
     report = start_from(model, state)
     log(f"starts from {settings.network.start}: {report.describe()}")
-    model.started_parts = frozenset(report.loaded)
+    trained = (name for name in report.loaded if not any(part in name for part in start.untrained))
+    model.started_parts = frozenset(trained)
     return model
 
 

@@ -1,10 +1,12 @@
 """The commands that make initial weights."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from common.errors import UserError
 from corpus.settings import MONTHS
 from pipelines.cli.options import (
     HERE,
@@ -44,18 +46,53 @@ def pretrain(
 
 
 def convert(
-    weights: Annotated[Path, typer.Argument(help="The official weights of an X-VLM (.th, .pth).")],
-    vision_config: Annotated[Path, typer.Option(help="Its vision config, JSON.")],
-    text_config: Annotated[Path, typer.Option(help="Its text config, JSON.")],
-    tokenizer: Annotated[str, typer.Option(help="Its tokenizer: a name on the hub or a folder.")],
     output: OutputOption,
+    weights: Annotated[Path | None, typer.Argument(help="The official weights of an X-VLM (.th, .pth).")] = None,
+    vision_config: Annotated[Path | None, typer.Option(help="Their vision config, JSON.")] = None,
+    text_config: Annotated[Path | None, typer.Option(help="Their text config, JSON.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Their tokenizer: a name on the hub or a folder.")] = None,
+    vision: Annotated[
+        Path | None, typer.Option(help="A Hugging Face model's folder: ViT, DeiT, Swin or CLIP. None: texts alone.")
+    ] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="A Hugging Face model's folder: BERT, RoBERTa or kin, with its tokenizer.")
+    ] = None,
 ) -> None:
-    """Convert official X-VLM weights, without running what the file holds: weights for a task's network.start."""
-    from models.starts.official import convert_official
+    """Convert an official X-VLM or Hugging Face models to weights for a task's network.start. Runs nothing of theirs.
 
-    report, dropped = convert_official(weights, vision_config, text_config, tokenizer, output)
-    out.print(f"{report.describe()}; {len(dropped)} dropped, as they are computed or of other tasks")
+    Either WEIGHTS with --vision-config, --text-config and --tokenizer, or --text with or without --vision.
+    """
+    official = {
+        "WEIGHTS": weights, "--vision-config": vision_config, "--text-config": text_config, "--tokenizer": tokenizer,
+    }  # fmt: skip
+    _require_one_form(official, {"--text": text, "--vision": vision})
+    if text is not None:
+        from models.starts.huggingface import convert_huggingface
+
+        converted = convert_huggingface(vision, text, output)
+    elif weights is not None and vision_config is not None and text_config is not None and tokenizer is not None:
+        from models.starts.official import convert_official
+
+        converted = convert_official(weights, vision_config, text_config, tokenizer, output)
+    out.print(converted.describe(), markup=False)
     _print_weights(output)
+
+
+def _require_one_form(official: Mapping[str, object], huggingface: Mapping[str, object]) -> None:
+    """Raises UserError unless one form of the command is given, and whole."""
+    ours, theirs = ([name for name, value in form.items() if value is not None] for form in (official, huggingface))
+    if ours and theirs:
+        raise UserError(
+            f"{ours[0]} is for an official X-VLM and {theirs[0]} for Hugging Face models: give one or the other"
+        )
+    if theirs and "--text" not in theirs:
+        raise UserError("--vision needs --text too: a start has a text encoder")
+    lacking = [name for name in official if name not in ours]
+    if lacking and not theirs:
+        raise UserError(
+            f"{', '.join(lacking)} missing: give WEIGHTS with --vision-config, --text-config and --tokenizer (an "
+            "official X-VLM), or --text and --vision (folders of Hugging Face models)"
+        )
 
 
 def _print_weights(folder: Path) -> None:

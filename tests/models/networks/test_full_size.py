@@ -80,9 +80,11 @@ def _text():
 
 @pytest.mark.parametrize("network", [
     {"vision": "clip", "vision_depths": (2,), "vision_heads": (2,), "vision_width": 32, "patch_size": 8},
+    {"vision": "vit", "vision_depths": (2,), "vision_heads": (2,), "vision_width": 32, "patch_size": 8},
+    {"vision": "deit", "vision_depths": (1,), "vision_heads": (2,), "vision_width": 32, "patch_size": 8},
     {"text": "roberta", "vision_depths": (1, 1), "vision_heads": (2, 4), "vision_width": 16, "window_size": 2},
 ])  # fmt: skip
-def test_the_other_tower_and_encoder_read_both_ways_and_no_padding(run_data, recipe, network):
+def test_the_other_towers_and_encoder_read_both_ways_and_no_padding(run_data, recipe, network):
     sizes = {"text_width": 32, "text_heads": 4, "text_layers": 1, "cross_layers": 1, **network}
     settings = recipe.model_copy(
         update={"network": NetworkSettings(**sizes), "clips": ClipSettings(frames=2, image_size=32)}

@@ -6,6 +6,7 @@ import torch
 
 from models.data.text import learn_tokenizer
 from models.networks.dfxvlm import DenseScaler, DFXVLMConfig, DFXVLMForClassification
+from models.networks.vision import normalised
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.settings import TextSettings
 from models.training.settings import Recipe
@@ -59,6 +60,16 @@ def test_visual_tokens_are_mean_then_patches_frame_by_frame(recipe, inputs):
     tokens = model.xvlm.visual_tokens(inputs["frames"])
     per_frame = tokens.shape[1] // 2
     torch.testing.assert_close(tokens[:, 0], tokens[:, 1:per_frame].mean(1), atol=1e-5, rtol=0)
+
+
+def test_frames_are_normalised_by_the_towers_own_statistics_and_by_clips_where_it_names_none():
+    pixels = torch.rand(2, 3, 4, 4) * 255
+    for arguments, mean, std in (
+        ({"tower": "swin"}, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]),
+        ({"pixel_mean": [0.5, 0.4, 0.3], "pixel_std": [0.2, 0.3, 0.4]}, [0.5, 0.4, 0.3], [0.2, 0.3, 0.4]),
+    ):
+        expected = (pixels / 255 - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+        torch.testing.assert_close(normalised(pixels.clone(), arguments), expected)
 
 
 def test_a_network_comes_back_from_disk_as_it_was(recipe, inputs, tmp_path):

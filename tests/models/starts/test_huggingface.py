@@ -2,88 +2,28 @@
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-import transformers
-from safetensors.torch import load_file, save_file
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from published_models import PADDED, TEXTS, TOKENS, VISION, body, publish
+from safetensors.torch import load_file
+from transformers import PreTrainedTokenizerFast
 
-from models.data.run_data import open_run
-from models.data.text import TextError, learn_tokenizer
 from models.networks.xvlm import XVLMForClassification
-from models.settings import NetworkSettings, TextSettings
+from models.settings import NetworkSettings
 from models.starts.huggingface import convert_huggingface
 from models.starts.pretraining import XVLMForPretraining
-from models.starts.weights import Conversion, WeightsError, open_start
-from models.training.jobs import Job, train
+from models.starts.weights import WeightsError, open_start
 from models.training.new_networks import new_classifier
-from models.training.objective import parameter_groups
 
-TOKENS, PADDED = 200, 208  # rows of the vocabulary: as of many published models, a multiple of 8 or more
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
-PLAIN = {
-    "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32,
-    "patch_size": 8,
-}  # fmt: skip
-TEXT = {
-    "vocab_size": PADDED, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 5, "num_attention_heads": 4,
-    "max_position_embeddings": 150, "hidden_act": "gelu_new", "layer_norm_eps": 1e-3, "pad_token_id": 0,
-}  # fmt: skip
-DISTILLED = {"vocab_size": TOKENS, "dim": 32, "hidden_dim": 48, "n_layers": 3, "n_heads": 4, "activation": "relu"}
-CLIP_TEXT = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-STAGES = {"embed_dim": 8, "depths": [1, 1], "num_heads": [2, 4], "window_size": 4, "image_size": 32, "patch_size": 4}
-VISION = {
-    "ViTModel": {**PLAIN, "hidden_act": "relu", "layer_norm_eps": 1e-3},
-    "ViTForImageClassification": {**PLAIN, "qkv_bias": False},
-    "DeiTForImageClassificationWithTeacher": PLAIN,
-    "SwinModel": {**STAGES, "mlp_ratio": 2.0},
-    "SwinForMaskedImageModeling": {**STAGES, "encoder_stride": 8},
-    "CLIPVisionModel": PLAIN,
-    "CLIPModel": {"vision_config": PLAIN, "text_config": CLIP_TEXT},
-}
-TEXTS = {
-    "BertModel": TEXT,
-    "BertForMaskedLM": {**TEXT, "type_vocab_size": 3},
-    "RobertaForMaskedLM": {**TEXT, "type_vocab_size": 1},
-    "XLMRobertaModel": TEXT,
-    "CamembertForMaskedLM": TEXT,
-    "DistilBertForMaskedLM": DISTILLED,
-}
-
-
-@pytest.fixture(scope="module")
-def words() -> PreTrainedTokenizerFast:
-    words = [first + second for first in "abcdefghijklmnop" for second in "abcdefghijklm"]
-    return learn_tokenizer(words * 2, TextSettings(vocabulary=TOKENS))
 
 
 @pytest.fixture
-def publish(tmp_path, words):
-    """Writes a model of that class as transformers does, with random weights of a size that shows in its answers."""
-
-    def write(kind: str, **changed: Any) -> Path:
-        torch.manual_seed(len(kind))
-        network: Any = getattr(transformers, kind)
-        model = network(network.config_class(**{**(VISION | TEXTS)[kind], **changed}))
-        for weight in model.parameters():
-            torch.nn.init.normal_(weight, std=0.3)
-        folder = tmp_path / kind
-        model.save_pretrained(folder)
-        if kind in TEXTS:
-            words.save_pretrained(folder)
-        return folder
-
-    return write
-
-
-def body(folder: Path) -> PreTrainedModel:
-    """The encoder itself, read by the library alone."""
-    found: Any = transformers.AutoModel.from_pretrained(folder).eval()
-    return getattr(found, "vision_model", found)
+def published(tmp_path):
+    """Writes a model of that class and says where."""
+    return lambda kind: publish(kind, tmp_path / kind)
 
 
 def started(folder: Path) -> XVLMForPretraining:
@@ -95,9 +35,9 @@ def started(folder: Path) -> XVLMForPretraining:
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", VISION)
-def test_a_tower_computes_what_the_models_own_class_does(publish, tmp_path, kind):
-    folder = publish(kind)
-    convert_huggingface(folder, publish("BertModel"), tmp_path / "start")
+def test_a_tower_computes_what_the_models_own_class_does(published, tmp_path, kind):
+    folder = published(kind)
+    convert_huggingface(folder, published("BertModel"), tmp_path / "start")
     pixels = torch.randn(2, 3, 32, 32)
     theirs, own = body(folder), started(tmp_path / "start").xvlm.vision.tokens(pixels)
     expected = theirs(pixels).last_hidden_state
@@ -111,8 +51,8 @@ def test_a_tower_computes_what_the_models_own_class_does(publish, tmp_path, kind
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", TEXTS)
-def test_an_encoder_computes_what_the_models_own_class_does_in_its_lower_half_and_as_a_whole(publish, tmp_path, kind):
-    folder = publish(kind)
+def test_an_encoder_computes_what_the_models_own_class_does_in_its_lower_half_and_as_a_whole(published, tmp_path, kind):
+    folder = published(kind)
     convert_huggingface(None, folder, tmp_path / "start")
     encoder = started(tmp_path / "start").xvlm.encoder
     ids, mask = torch.randint(5, TOKENS, (3, 12)), torch.ones(3, 12, dtype=torch.long)
@@ -127,8 +67,8 @@ def test_an_encoder_computes_what_the_models_own_class_does_in_its_lower_half_an
     torch.testing.assert_close(joint[seen], theirs.last_hidden_state[seen], atol=1e-5, rtol=1e-4)
 
 
-def test_cross_attention_is_new_and_the_same_each_time_and_the_rest_of_its_layers_is_not(publish, tmp_path):
-    vision, text = publish("ViTModel"), publish("BertModel")
+def test_cross_attention_is_new_and_the_same_each_time_and_the_rest_of_its_layers_is_not(published, tmp_path):
+    vision, text = published("ViTModel"), published("BertModel")
     for name in ("one", "two"):
         converted = convert_huggingface(vision, text, tmp_path / name)
     (config, first), (_, second) = (open_start(tmp_path / name) for name in ("one", "two"))
@@ -142,9 +82,9 @@ def test_cross_attention_is_new_and_the_same_each_time_and_the_rest_of_its_layer
     assert torch.equal(first["xvlm.encoder.cross_layers.2.output.dense.weight"], top)
 
 
-def test_every_tensor_is_loaded_new_or_said_to_be_dropped(publish, tmp_path):
+def test_every_tensor_is_loaded_new_or_said_to_be_dropped(published, tmp_path):
     converted = convert_huggingface(
-        publish("DeiTForImageClassificationWithTeacher"), publish("BertForMaskedLM"), tmp_path / "start"
+        published("DeiTForImageClassificationWithTeacher"), published("BertForMaskedLM"), tmp_path / "start"
     )
     heads = "cls_classifier", "distillation_classifier", "cls.", "embeddings.word_embeddings.weight["
     assert all(name.startswith(heads) for name in converted.dropped)
@@ -156,10 +96,8 @@ def test_every_tensor_is_loaded_new_or_said_to_be_dropped(publish, tmp_path):
 
 
 @pytest.mark.parametrize("file", ["preprocessor_config.json", "processor_config.json"])
-def test_pixel_statistics_travel_with_the_start_to_what_is_trained_from_it(
-    run_data, recipe, publish, tmp_path, file
-):
-    folder, text = publish("ViTModel"), publish("BertModel")
+def test_pixel_statistics_travel_with_the_start_to_what_is_trained_from_it(run_data, recipe, published, tmp_path, file):
+    folder, text = published("ViTModel"), published("BertModel")
     assert "normalised as CLIP's" in convert_huggingface(folder, text, tmp_path / "usual").describe()
     written = IMAGENET if file.startswith("preprocessor") else {"image_processor": IMAGENET}
     (folder / file).write_text(json.dumps(written))
@@ -175,11 +113,11 @@ def test_pixel_statistics_travel_with_the_start_to_what_is_trained_from_it(
     torch.testing.assert_close(again.xvlm.visual_tokens(frames), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_pixel_statistics_that_are_none_are_refused(publish, tmp_path):
-    folder = publish("ViTModel")
+def test_pixel_statistics_that_are_none_are_refused(published, tmp_path):
+    folder = published("ViTModel")
     (folder / "preprocessor_config.json").write_text(json.dumps({"image_mean": 0.5, "image_std": [0.5] * 3}))
     with pytest.raises(WeightsError, match="three numbers"):
-        convert_huggingface(folder, publish("BertModel"), tmp_path / "start")
+        convert_huggingface(folder, published("BertModel"), tmp_path / "start")
 
 
 def of_start(recipe, start: Path, image_size: int = 32):
@@ -193,9 +131,11 @@ def data_of(run_data, start: Path):
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["ViTModel", "DeiTForImageClassificationWithTeacher", "CLIPVisionModel"])
-def test_frames_of_another_size_are_read_as_the_models_own_class_reads_them(run_data, recipe, publish, tmp_path, kind):
-    folder = publish(kind)
-    convert_huggingface(folder, publish("BertModel"), tmp_path / "start")
+def test_frames_of_another_size_are_read_as_the_models_own_class_reads_them(
+    run_data, recipe, published, tmp_path, kind
+):
+    folder = published(kind)
+    convert_huggingface(folder, published("BertModel"), tmp_path / "start")
     settings = of_start(recipe, tmp_path / "start", image_size=48)
     tower = new_classifier(data_of(run_data, tmp_path / "start"), settings, 0).eval().xvlm.vision
     pixels, theirs = torch.randn(1, 3, 48, 48), body(folder)

@@ -1,6 +1,7 @@
 """Positions at other sizes: what must stay, and what must be smooth."""
 
 import numpy as np
+import pytest
 import torch
 
 from models.starts.interpolation import frame_positions, patch_positions, relative_positions
@@ -28,6 +29,11 @@ def test_patch_positions_keep_the_class_token_and_a_plane():
     inner = found[1:].reshape(new, new, 2)[2:-2, 2:-2]
     expected = (torch.arange(new) + 0.5)[2:-2] / new
     torch.testing.assert_close(inner[:, 0, 0], expected, atol=0.03, rtol=0)
+
+
+def test_patch_positions_keep_both_tokens_of_a_tower_that_has_two():
+    found = patch_positions(torch.cat([torch.tensor([[5.0], [6.0]]), torch.full((9, 1), 2.0)]), 2 + 25)
+    assert found.flatten().tolist() == pytest.approx([5.0, 6.0, *[2.0] * 25])
 
 
 def test_frame_positions_are_linear_in_time():

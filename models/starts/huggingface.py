@@ -151,7 +151,8 @@ def _fit(written: Part, words: PreTrainedTokenizerFast, folder: Path) -> list[st
     rows, tokens = written.arguments["vocab_size"], len(words)
     if not tokens <= rows < tokens + PADDED_TO:
         raise WeightsError(
-            f"the tokenizer in {folder} does not match its weights: it has {tokens} tokens, the weights {rows}"
+            f"the tokenizer in {folder} does not match its weights: it has {tokens} tokens, the weights {rows}: put "
+            "the files of the model's own tokenizer there"
         )
     written.arguments["vocab_size"] = tokens
     written.state[WORDS] = written.state[WORDS][:tokens]

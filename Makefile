@@ -39,7 +39,7 @@ bench-epoch: $(READY)  ## a student's epoch against the official way of computin
 bench-features: $(READY)  ## historical retrieval at scale against DuckDB and Feast's stores; half an hour, 40 GB of disk
 	$(BIN)/python -m benchmarks.features
 
-evidence: $(READY)  ## EVIDENCE.md anew: five tasks, five seeds; about an hour on two cores
+evidence: $(READY)  ## EVIDENCE.md anew: seven tasks, five seeds; hours on two cores
 	$(BIN)/python -m benchmarks.evidence
 
 $(READY): requirements.lock pyproject.toml

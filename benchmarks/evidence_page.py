@@ -24,6 +24,7 @@ class Data:
     """A task to judge on. ``source`` is the folder of real data an import mapping reads; None is simulated.
 
     ``labels`` is the share of the training rows that keep their label; the others count as unlabelled.
+    ``judged_by`` names labels of the corpus that evaluation rows have instead of the task's own; None: those.
     """
 
     task: str
@@ -31,10 +32,12 @@ class Data:
     mapping: str | None = None
     months: int = 3
     labels: float = 1.0
+    judged_by: str | None = None
 
     @property
     def name(self) -> str:
-        return self.task if self.labels == 1 else f"{self.task}, labels on {self.labels:.0%}"
+        share = "" if self.labels == 1 else f", labels on {self.labels:.0%}"
+        return f"{self.task}{share}" + ("" if self.judged_by is None else f", judged by {self.judged_by}")
 
     @property
     def simulated(self) -> bool:

@@ -8,9 +8,13 @@ judge by. They hold the teacher's half too, so the teacher is judged in part on 
 import numpy as np
 import pandas as pd
 
+from corpus.contract import CorpusError
+
 VERDICTS = ("funny", "somewhat_funny", "unfunny")
+PRIVILEGED, LABELLING = (tuple(f"{verdict}_{half}" for verdict in VERDICTS) for half in ("privileged", "label"))
+COLUMNS = ("item_id", "contest", "caption", *PRIVILEGED, *LABELLING)
 WORTH = np.array([3, 2, 1])  # of a vote of each verdict, as the contest counts
-VOTES = 6  # a label: they agree with all votes on 73 % of the captions
+VOTES = 6  # a label: they agree with all votes on three of four captions
 TOP, ORDINARY = "top", "ordinary"
 JUDGING_SEED = 0  # ties among all votes are broken alike for every seed: what is true is not drawn anew
 
@@ -18,12 +22,9 @@ JUDGING_SEED = 0  # ties among all votes are broken alike for every seed: what i
 def caption_tables(items: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
     """``items`` (item_id, contest, caption, six_votes, all_votes) and ``votes`` (item_id, features), a row a caption.
 
-    Raises:
-        KeyError: a column is not there.
+    Raises CorpusError if a caption has fewer than six votes in the half that labels are made from.
     """
-    privileged, labelling = (
-        items[[f"{verdict}_{half}" for verdict in VERDICTS]].to_numpy() for half in ("privileged", "label")
-    )
+    privileged, labelling = (items[list(columns)].to_numpy() for columns in (PRIVILEGED, LABELLING))
     few = mean_score(draw_votes(labelling, VOTES, seed))
     every = mean_score(privileged + labelling)
     named = items[["item_id", "contest", "caption"]].assign(
@@ -36,10 +37,10 @@ def caption_tables(items: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
 def draw_votes(counts: np.ndarray, votes: int, seed: int) -> np.ndarray:
     """``votes`` of each row's votes, drawn without replacement: counts (N, 3) to counts (N, 3).
 
-    A multivariate hypergeometric draw, a verdict after another. Raises ValueError if a row has fewer votes.
+    A multivariate hypergeometric draw, a verdict after another. Raises CorpusError if a row has fewer votes.
     """
     if len(counts) and counts.sum(axis=1).min() < votes:
-        raise ValueError(f"a caption has fewer than {votes} votes")
+        raise CorpusError(f"a caption has fewer than the {votes} votes that its label is made from")
     generator = np.random.default_rng(seed)
     funny = generator.hypergeometric(counts[:, 0], counts[:, 1] + counts[:, 2], votes)
     somewhat = generator.hypergeometric(counts[:, 1], counts[:, 2], votes - funny)

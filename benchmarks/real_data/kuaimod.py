@@ -16,6 +16,7 @@ from common.artifacts import TRAIN
 from corpus.window import assign_splits
 from pipelines.task import load_task
 
+COLUMNS = ("pid", "tag", "title", "OCR", "ASR")
 FINE_TAG = "正向"
 VIOLATING, FINE = "violating", "fine"
 ABSENT = "null"  # how the data writes that there is no such text
@@ -23,11 +24,7 @@ FOLDS = 10
 
 
 def kuaimod_tables(items: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
-    """``items`` (item_id, title, overlay_text, label) and ``speech`` (item_id, features), a row a video.
-
-    Raises:
-        KeyError: a column is not there.
-    """
+    """``items`` (item_id, title, overlay_text, label) and ``speech`` (item_id, features), a row a video."""
     label = np.where(items.tag == FINE_TAG, FINE, VIOLATING)
     named = pd.DataFrame(
         {"item_id": items.pid, "title": _text(items["title"]), "overlay_text": _text(items["OCR"]), "label": label}

@@ -15,7 +15,7 @@ training:
 
 
 def test_every_task_of_the_house_loads():
-    assert {"fight", "harmful_content", "low_quality", "topic"} <= set(task_files())
+    assert {"fight", "harmful_content", "low_quality", "top_caption", "topic", "violating"} <= set(task_files())
     for name in task_files():
         assert load_task(name).task == name
     assert TASKS.is_dir()

@@ -94,7 +94,7 @@ def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
     if data.judged_by is not None:
         rows = judged_by(rows, corpus, data.judged_by, end)
     if "frames" in task.modalities:
-        rows = rows[rows.video_id.isin(sound_videos(rows, corpus))].reset_index(drop=True)
+        rows = rows[rows.video_id.isin(sound_videos(rows, corpus))].drop_duplicates("video_id").reset_index(drop=True)
     return task, thin_labels(rows, data.labels, folds, seed)
 
 

@@ -12,6 +12,7 @@ def evaluate(
     baseline: Input[Model],
     distilled: Input[Model],
     teacher_scores: Input[Dataset],
+    peer_scores: Input[Dataset],
     recipe: str,
     seed: int,
     scores: Output[Dataset],
@@ -27,6 +28,7 @@ def evaluate(
 
     from components.output import log_classification
     from models.evaluation.judging import evaluate
+    from models.evaluation.peers import RAW
     from models.evaluation.scoring import score_judging_rows
     from models.training.settings import Recipe
 
@@ -34,7 +36,16 @@ def evaluate(
     folders = {"baseline": Path(baseline.path), "student": Path(distilled.path)}
     judged = score_judging_rows(Path(catalogue.path), Path(clips.path), folders, Path(teacher_scores.path), settings)
     pq.write_table(judged.table(), scores.path)
-    result = evaluate(judged.probabilities, judged.labels, judged.evaluation, settings.classes, seed)
+    peers = judged.of_others(pq.read_table(peer_scores.path))
+    result = evaluate(
+        {**judged.probabilities, **peers},
+        judged.labels,
+        judged.evaluation,
+        settings.classes,
+        seed,
+        settings.judge,
+        [name for name in RAW if name in peers],
+    )
     Path(evaluation.path).write_text(result.model_dump_json(indent=1))
     for model, values in result.models.items():
         for name, value in values.metrics.items():

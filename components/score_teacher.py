@@ -29,16 +29,16 @@ def score_teacher(
     from models.data.dense import feature_views
     from models.data.run_data import open_run
     from models.evaluation.importance import feature_importance
-    from models.evaluation.scoring import load_teacher, score_teachers
+    from models.evaluation.scoring import load_teacher, scored_by
     from models.training.settings import Recipe
     from models.training.teachers import teacher_names
 
     settings, features = Recipe.model_validate_json(recipe), Path(privileged.path)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)
     teachers = [load_teacher(Path(teacher.path) / name) for name in teacher_names(settings.distillation)]
-    for_student, for_evaluation = score_teachers(teachers, data, features, settings)
-    pq.write_table(for_student.table(), soft_targets.path)
-    pq.write_table(for_evaluation, teacher_scores.path)
-    found = feature_importance(teachers, data, features, settings, seed, feature_views(features))
+    scored = scored_by(teachers, data, features, settings)
+    pq.write_table(scored.targets.table(), soft_targets.path)
+    pq.write_table(scored.judged, teacher_scores.path)
+    found = feature_importance(teachers, data, features, settings, seed, feature_views(features), scored=scored)
     Path(importance.path).write_text(found.model_dump_json(indent=1))
     print(found.sentence, flush=True)

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 Modality = Literal["frames", "title", "overlay_text"]
+Judge = Literal["f1", "macro_f1", "mcc"]
 MODALITIES: tuple[Modality, ...] = ("frames", "title", "overlay_text")
 
 
@@ -39,12 +40,34 @@ class TextSettings(BaseModel, frozen=True, extra="forbid"):
     tokenizer: str | None = None
 
 
+class WideSettings(BaseModel, frozen=True, extra="forbid"):
+    """The wide path: a linear model over hashed n-grams of both texts, whose logits the network adds to (Cheng et al.
+    2016, "Wide & Deep Learning").
+
+    It is fitted before the network is trained, as a regularised logistic regression on the same targets. Few texts
+    are enough for it, where a transformer from random weights memorises them (EVIDENCE.md).
+    """
+
+    words: tuple[int, int] = Field((1, 2), description="least and most words of an n-gram")
+    characters: tuple[int, int] = Field((2, 5), description="least and most characters of an n-gram within a word")
+    buckets: int = Field(2**18, ge=2, description="places that words, and as many that characters, are hashed to")
+    inverse_penalty: float = Field(1.0, gt=0, description="C of a logistic regression; scikit-learn's default")
+    folds: int = Field(5, ge=2, description="parts; the network learns what is left by models of the other parts")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for least, most in (self.words, self.characters):
+            if not 1 <= least <= most:
+                raise ValueError("words and characters need two numbers each, the least n first")
+        return self
+
+
 class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     """The network: a vision encoder, and a text encoder split into text and cross-modal layers.
 
     The defaults are X-VLM base; task files for a laptop name smaller sizes. A Swin encoder has one depth and
     one number of heads a stage, the others one of each. ``start`` is a folder of pre-trained weights
-    ('cpfd pretrain', 'cpfd convert'), which brings its own sizes.
+    ('cpfd pretrain', 'cpfd convert'), which brings its own sizes. Without ``wide`` (null) it is the paper's X-VLM.
     """
 
     start: str | None = None
@@ -60,6 +83,7 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
     text_layers: int = Field(6, ge=1)
     cross_layers: int = Field(6, ge=1)
     dense_widths: tuple[int, ...] = (512, 256)
+    wide: WideSettings | None = WideSettings()
     dropout: float = Field(0.1, ge=0, lt=1)
 
     @model_serializer(mode="wrap")
@@ -93,6 +117,11 @@ class ModelSettings(BaseModel, frozen=True, extra="forbid"):
     clips: ClipSettings = ClipSettings()
     text: TextSettings = TextSettings()
     network: NetworkSettings = NetworkSettings()
+
+    @property
+    def wide(self) -> WideSettings | None:
+        """The wide path's settings; None without one, or without a text to read."""
+        return self.network.wide if set(self.modalities) - {"frames"} else None
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, EVALUATION, HISTORY_FILE
 from models.evaluation.judging import MODELS, Evaluation
-from models.evaluation.metrics import JUDGED, TITLES
+from models.evaluation.metrics import titles
 from models.training.settings import Recipe
 from promotion.gate import Verdict
 from reports.plots import evidence as plots
@@ -79,9 +79,10 @@ def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str])
         recipe=evidence.recipe,
         set_aside=evidence.set_aside,
         evaluation=evidence.evaluation,
-        titles=TITLES,
-        judged=JUDGED,
+        titles=titles(evidence.evaluation.judge),
+        judged=evidence.evaluation.judge,
         models=[(name, evidence.evaluation.models[name]) for name in MODELS],
+        peers=list(evidence.evaluation.peers.items()),
         verdict=verdict,
         warnings=warnings,
         constants=evidence.constants,

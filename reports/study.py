@@ -12,7 +12,8 @@ from models.distillation.mappings import MAPPINGS
 from models.distillation.named_settings import changed_kind
 from models.distillation.settings import DistillationSettings
 from models.distillation.soft_targets import SoftTargets
-from models.evaluation.metrics import JUDGED, TITLES
+from models.evaluation.metrics import titles
+from models.settings import Judge
 from models.studies.statistics import (
     Difference,
     GapClosed,
@@ -66,9 +67,13 @@ class Study:
 
     def measures(self) -> pd.DataFrame:
         """Every metric by share of labels, model and seed."""
-        tables = [measure(self.scores).assign(share=1.0)]
-        tables += [measure(scores).assign(share=share) for share, scores in self.by_share.items()]
+        tables = [measure(self.scores, self.judge).assign(share=1.0)]
+        tables += [measure(scores, self.judge).assign(share=share) for share, scores in self.by_share.items()]
         return pd.concat(tables, ignore_index=True)
+
+    @property
+    def judge(self) -> Judge:
+        return self.settings["judge"]
 
     @property
     def distillation(self) -> DistillationSettings:
@@ -82,7 +87,8 @@ class Study:
 
 def table(study: Study, measures: pd.DataFrame, names: list[str]) -> list[Row]:
     """Rows for those models that were trained."""
-    found = set(measures.model)
+    found, judge = set(measures.model), study.judge
+    shown = titles(judge)
     rows = []
     for name in (name for name in names if name in found):
         own = measures[measures.model == name]
@@ -90,11 +96,11 @@ def table(study: Study, measures: pd.DataFrame, names: list[str]) -> list[Row]:
         rows.append(
             Row(
                 name=name,
-                metrics={metric: Interval.of(own[metric].to_numpy()) for metric in TITLES},
-                against_baseline=None if name == BASELINE else compare(measures, name, BASELINE, JUDGED),
-                rows_against_baseline=compare_rows(study.scores, name, BASELINE) if judged else None,
-                against_pfd=compare(measures, name, PFD, JUDGED) if judged and name != PFD else None,
-                gap={metric: gap_closed(measures, name, metric) for metric in TITLES} if judged else None,
+                metrics={metric: Interval.of(own[metric].to_numpy()) for metric in shown},
+                against_baseline=None if name == BASELINE else compare(measures, name, BASELINE, judge),
+                rows_against_baseline=compare_rows(study.scores, name, BASELINE, judge) if judged else None,
+                against_pfd=compare(measures, name, PFD, judge) if judged and name != PFD else None,
+                gap={metric: gap_closed(measures, name, metric) for metric in shown} if judged else None,
             )
         )
     return rows
@@ -102,7 +108,7 @@ def table(study: Study, measures: pd.DataFrame, names: list[str]) -> list[Row]:
 
 def loss_by_rightness(study: Study) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Table 1: the teacher's mean loss where the PFD student is right and where it is not, by class."""
-    losses = teacher_loss_table(study.scores, PFD)
+    losses = teacher_loss_table(study.scores, PFD, study.judge)
     classes = study.settings["classes"]
     rows = []
     for right in (True, False):
@@ -144,8 +150,8 @@ def render_study(study: Study) -> str:
         slope_given=getattr(own.mapping, "slope", None) is not None,
         classes=study.settings["classes"],
         seeds=int(full[full.model == CPFD].seed.nunique()),
-        titles=TITLES,
-        judged=TITLES[JUDGED],
+        titles=titles(study.judge),
+        judged=titles(study.judge)[study.judge],
         rows=int((study.scores[study.scores.model == TEACHER].split == "evaluation").sum()),
         tables=[
             ("The four models", "table 3", table(study, full, [BASELINE, STEPS, PFD, CPFD, TEACHER])),
@@ -163,7 +169,7 @@ def render_study(study: Study) -> str:
         time_ratio=(cost["teacher"]["milliseconds"] + cost["dense_features_milliseconds"])
         / cost["student"]["milliseconds"],
         plots=[
-            study_plots.bars(full, [BASELINE, PFD, CPFD, TEACHER]),
+            study_plots.bars(full, study.judge, [BASELINE, PFD, CPFD, TEACHER]),
             study_plots.shares(measures),
             study_plots.teacher_losses(losses, study.settings["classes"]),
             study_plots.alphas(alpha_curves(study), study.targets.loss[study.targets.labelled]),

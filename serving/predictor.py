@@ -11,10 +11,11 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from models.data.clips import MediaError, decode_clip
+from models.data.ngrams import count_ngrams, padded
 from models.data.text import encode
 from models.evaluation.metrics import Threshold, decide
 from models.networks.xvlm import XVLMForClassification
-from models.settings import ClipSettings, TextSettings
+from models.settings import ClipSettings, TextSettings, WideSettings
 
 __all__ = ["Answer", "MediaError", "Predictor", "RawInput"]
 
@@ -49,6 +50,7 @@ class Predictor:
         self.threshold = threshold
         self.clips = ClipSettings.model_validate(model.config.clips)
         self.texts = TextSettings.model_validate(model.config.texts)
+        self.wide = None if model.config.wide is None else WideSettings.model_validate(model.config.wide)
         self.modalities = model.config.modalities
         self.reads_frames = model.config.reads_frames
 
@@ -75,11 +77,14 @@ class Predictor:
     def answer(self, clips: Sequence[np.ndarray | None], inputs: Sequence[RawInput]) -> list[Answer]:
         """Answers to a batch of inputs and what ``clip`` made of each."""
         titles, overlays = [raw.title for raw in inputs], [raw.overlay_text for raw in inputs]
-        tensors = list(encode(self.tokenizer, titles, overlays, self.texts, self.modalities))
+        input_ids, attention_mask = encode(self.tokenizer, titles, overlays, self.texts, self.modalities)
+        batch = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if self.wide is not None:
+            batch |= padded(count_ngrams(titles, overlays, self.wide, self.modalities))
         if self.reads_frames:
-            tensors.append(torch.from_numpy(np.stack([clip for clip in clips if clip is not None])))
-        tensors = [values.to(self.device) for values in tensors]
-        probabilities = self.model(*tensors).softmax(1).cpu().numpy()
+            batch["frames"] = torch.from_numpy(np.stack([clip for clip in clips if clip is not None]))
+        batch = {name: values.to(self.device) for name, values in batch.items()}
+        probabilities = self.model(**batch).softmax(1).cpu().numpy()
         classes = self.model.config.classes
         return [
             Answer(classes[index], {label: float(score) for label, score in zip(classes, row, strict=True)})

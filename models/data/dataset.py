@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from common.artifacts import RAW_COLUMNS
 from models.data.clip_stream import ClipStream
 from models.data.clips import ClipStore
+from models.data.ngrams import Counts, count_ngrams, padded
 from models.data.tensors import Batch
 from models.data.text import encode
 from models.settings import ModelSettings
@@ -26,7 +27,8 @@ class Videos:
     """Videos ready for a network, in the order of ``video_ids``; no ``clips`` where frames are not read.
 
     ``tokens`` holds input_ids and attention_mask (N, L); ``labels`` (N,) is -1 where there is none; ``extras``
-    holds further tensors by name, one row a video (``dense``, ``teacher_logits``, ``alpha``).
+    holds further tensors by name, one row a video (``dense``, ``teacher_logits``, ``alpha``, ``wide_logits``);
+    ``ngrams`` (N, columns) are the counts that a wide path reads, None where none does.
     """
 
     video_ids: list[str]
@@ -34,12 +36,21 @@ class Videos:
     tokens: tuple[Tensor, Tensor]
     labels: Tensor
     extras: Mapping[str, Tensor]
+    ngrams: Counts | None = None
 
     def __len__(self) -> int:
         return len(self.video_ids)
 
     def with_extras(self, **extras: Tensor) -> "Videos":
         return replace(self, extras={**self.extras, **extras})
+
+    def with_wide_logits(self, logits: Tensor) -> "Videos":
+        """With what a wide path makes of the n-grams, in their place: it is computed once, not in every step."""
+        return replace(self.with_extras(wide_logits=logits), ngrams=None)
+
+    def targets(self) -> Batch:
+        """Labels and extras of all rows: a batch without raw input."""
+        return {"labels": self.labels, **self.extras}
 
     def select(self, rows: np.ndarray) -> "Videos":
         index = torch.from_numpy(np.asarray(rows, np.int64))
@@ -49,6 +60,7 @@ class Videos:
             (self.tokens[0][index], self.tokens[1][index]),
             self.labels[index],
             {name: values[index] for name, values in self.extras.items()},
+            None if self.ngrams is None else self.ngrams[rows],
         )
 
     def batch(self, rows: Tensor) -> Batch:
@@ -61,6 +73,8 @@ class Videos:
             "labels": self.labels[rows],
             **{name: values[rows] for name, values in self.extras.items()},
         }
+        if self.ngrams is not None:
+            batch |= padded(self.ngrams[rows.numpy()])
         if self.clips is not None:
             batch["frames"] = torch.from_numpy(self.clips.frames(self.video_ids[row] for row in rows.tolist()))
         return batch
@@ -90,4 +104,6 @@ def prepare_videos(
     tokens = encode(tokenizer, titles, overlays, settings.text, settings.modalities)
     index = {label: position for position, label in enumerate(settings.classes)}
     labels = torch.tensor([index.get(label, -1) for label in frame.label], dtype=torch.long)
-    return Videos(list(frame.video_id), clips, tokens, labels, {})
+    wide = settings.wide
+    ngrams = None if wide is None else count_ngrams(titles, overlays, wide, settings.modalities)
+    return Videos(list(frame.video_id), clips, tokens, labels, {}, ngrams)

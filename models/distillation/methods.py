@@ -47,6 +47,10 @@ class DistillationMethod(BaseModel, frozen=True, extra="forbid"):
         """What the student minimises over a batch with ``labels``, ``teacher_logits`` and ``alpha``."""
         raise NotImplementedError
 
+    def wide_loss(self, logits: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
+        """What its wide path minimises, whose outputs are logits (N, C) alone."""
+        return self.loss(logits, batch, class_weights)
+
     def network(self, student: Any, width: int, classes: int) -> nn.Module:  # noqa: ARG002
         """What is trained: the student, or a module around it; ``width`` is that of the joint representation."""
         return student
@@ -151,6 +155,12 @@ class PAD(_OneAlpha, frozen=True, extra="forbid"):
         from models.distillation.losses import uncertain_loss
 
         return uncertain_loss(outputs, batch, class_weights)
+
+    def wide_loss(self, logits: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
+        """With a variance of 1, as a linear model predicts none."""
+        import torch
+
+        return self.loss(torch.cat([logits, torch.zeros_like(logits)], dim=1), batch, class_weights)
 
     def network(self, student: Any, width: int, classes: int) -> nn.Module:
         from models.networks.uncertainty import WithUncertainty

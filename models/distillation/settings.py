@@ -19,6 +19,10 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     """
 
     method: Method = CPFD()
+    teacher: Literal["boosted", "network"] = Field(
+        "boosted",
+        description="of raw input and dense features: gradient boosting over a raw network, or the paper's DF-X-VLM",
+    )
     calibrate: bool = Field(False, description="divide the teacher's logits by the temperature that fits the labels")
     folds: int = Field(3, ge=1, le=20)
     repeats: int = Field(1, ge=1, le=10, description="teachers a fold, from other seeds; their mean is the soft target")
@@ -29,6 +33,11 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     weak_teacher: Literal["stop", "accept"] = Field(
         "stop", description="when the teacher is surely worse than the baseline"
     )
+
+    @property
+    def boosted(self) -> bool:
+        """Whether the teachers' networks see raw input alone, and dense values are boosted over what they say."""
+        return self.teacher == "boosted" and self.method.teacher in ("raw and dense", None)
 
     def learned(self, targets: "SoftTargets") -> "SoftTargets":
         """The soft targets as the student learns them: calibrated, where these settings ask."""

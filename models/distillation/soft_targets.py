@@ -72,13 +72,18 @@ class SoftTargets:
         Out of fold, the logits of a labelled video come from a teacher that did not see its label, so that the
         temperature is an honest one; a single number cannot memorise any video's label.
         """
-        logits = torch.from_numpy(self.logits[self.labelled]).double()
-        labels = torch.from_numpy(self.labels[self.labelled]).long()
-        low, high = np.log(TEMPERATURES)
-        found = minimize_scalar(
-            lambda log: float(cross_entropy(logits / np.exp(log), labels)), bounds=(low, high), method="bounded"
-        )
-        return replace(self, logits=_log_softmax(self.logits / np.exp(found.x)).astype(np.float32))
+        temperature = fitted_temperature(self.logits[self.labelled], self.labels[self.labelled])
+        return replace(self, logits=_log_softmax(self.logits / temperature).astype(np.float32))
+
+
+def fitted_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """What logits (N, C) are divided by to explain the labels (N,) best (Guo et al., ICML 2017)."""
+    given, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels).long()
+    low, high = np.log(TEMPERATURES)
+    found = minimize_scalar(
+        lambda log: float(cross_entropy(given / np.exp(log), truth)), bounds=(low, high), method="bounded"
+    )
+    return float(np.exp(found.x))
 
 
 def _log_softmax(logits: np.ndarray) -> np.ndarray:

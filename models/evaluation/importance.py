@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from models.data.dataset import Videos
 from models.data.dense import dense_matrix, feature_columns
 from models.data.run_data import RunData
+from models.distillation.boosted import BoostedTeacher
 from models.distillation.losses import label_loss
 from models.evaluation.metrics import roc_auc
-from models.evaluation.scoring import combine_teachers
+from models.evaluation.scoring import Scored, combine_teachers, scored_by
 from models.networks.dfxvlm import DFXVLMForClassification
 from models.training.devices import device
 from models.training.new_networks import Teacher
@@ -85,6 +86,7 @@ def feature_importance(
     views: Mapping[str, str],
     repeats: int = REPEATS,
     most_rows: int = MOST_ROWS,
+    scored: Scored | None = None,
 ) -> Importance:
     """What it costs the teachers, taken together, when a feature's or a view's values are shuffled among rows.
 
@@ -96,16 +98,24 @@ def feature_importance(
         features: the privileged artifact.
         views: the view of each feature by its name; a feature without one, or with "", is in no group.
         most_rows: a larger split is sampled.
+        scored: what ``scored_by`` found for these teachers, if it is known already.
     """
     rng = np.random.default_rng(seed)
-    videos = data.rows("tuning")
-    videos = videos.select(_sample(videos.labels.numpy(), most_rows, rng))
+    rows = np.flatnonzero(data.frame.split == "tuning")
+    rows = rows[_sample(data.videos.labels.numpy()[rows], most_rows, rng)]
+    videos = data.videos.select(rows)
     dense_teachers = [teacher for teacher in teachers if isinstance(teacher, DFXVLMForClassification)]
-    if not dense_teachers or set(videos.labels.tolist()) != set(range(len(settings.classes))):
+    boosted = settings.distillation.boosted
+    if not (dense_teachers or boosted) or set(videos.labels.tolist()) != set(range(len(settings.classes))):
         return Importance(repeats=repeats)
     dense, names = dense_matrix(features, videos.video_ids)
     orders = [rng.permutation(len(videos)) for _ in range(repeats)]
-    panel = _Panel(dense_teachers, videos, dense, orders, settings)
+    if boosted:
+        scored = scored or scored_by(teachers, data, features, settings)
+        return _BoostedPanel(scored.boosted, scored.raw[rows], videos, dense, orders).importance(
+            feature_columns(names), views
+        )
+    panel = _NetworkPanel(dense_teachers, videos, dense, orders, settings)
     found = panel.importance(feature_columns(names), views)
     panel.release()
     return found
@@ -143,25 +153,13 @@ class _RawBranch(nn.Module):
 class _Panel:
     """Teachers that judge the same rows again and again, with dense values (N, D) in other ``orders``."""
 
-    def __init__(
-        self,
-        teachers: list[DFXVLMForClassification],
-        videos: Videos,
-        dense: np.ndarray,
-        orders: list[np.ndarray],
-        settings: Recipe,
-    ) -> None:
-        self.teachers, self.labels, self.folds = teachers, videos.labels, settings.distillation.folds
-        self.raw: list[Tensor] = []
-        training = settings.training
-        for teacher in teachers:
-            states = predict_logits(_RawBranch(teacher), videos, training.batch_size, training.workers)
-            self.raw.append(torch.from_numpy(states).to(device()))
-            teacher.cpu()  # the device holds one raw branch at a time, and the small parts of all
-            for part in (teacher.scaler, teacher.dense_branch, teacher.head):
-                part.to(device())
-        self.dense, self.orders = dense, orders
+    def __init__(self, labels: Tensor, dense: np.ndarray, orders: list[np.ndarray]) -> None:
+        self.labels, self.dense, self.orders = labels, dense, orders
         self.intact = self._faults(dense)
+
+    def scores(self, dense: np.ndarray) -> Tensor:
+        """Log-probabilities (N, C) of the teachers' mean."""
+        raise NotImplementedError
 
     def importance(self, columns: Mapping[str, list[int]], views: Mapping[str, str]) -> Importance:
         """Of the features that fill these columns."""
@@ -191,15 +189,63 @@ class _Panel:
             "log_loss_rise_deviation": rise_deviation,
         }
 
-    @torch.inference_mode()
     def _faults(self, dense: np.ndarray) -> np.ndarray:
         """ROC-AUC, negated, and log loss of the teachers' mean."""
-        given = torch.from_numpy(dense).to(device())
-        pairs = zip(self.teachers, self.raw, strict=True)
-        logits = [teacher.classify(raw, teacher.dense_states(given)).float().cpu() for teacher, raw in pairs]
-        _, scores = combine_teachers(torch.stack(logits).double(), self.folds)
+        scores = self.scores(dense)
         log_loss = float(label_loss(scores, self.labels).mean())
         return np.array([-roc_auc(self.labels.numpy(), scores.exp().numpy()), log_loss])
+
+
+class _BoostedPanel(_Panel):
+    """Boosted teachers, over what their networks said of the rows (N, C)."""
+
+    def __init__(
+        self,
+        teachers: list[BoostedTeacher],
+        raw: np.ndarray,
+        videos: Videos,
+        dense: np.ndarray,
+        orders: list[np.ndarray],
+    ) -> None:
+        self.teachers, self.raw = teachers, raw
+        super().__init__(videos.labels, dense, orders)
+
+    def scores(self, dense: np.ndarray) -> Tensor:
+        said = np.stack([teacher.log_probabilities(dense, self.raw) for teacher in self.teachers])
+        return combine_teachers(torch.from_numpy(said).double(), len(said))[1]
+
+
+class _NetworkPanel(_Panel):
+    """Networks with a branch of dense values, whose raw branch and wide path are run once."""
+
+    def __init__(
+        self,
+        teachers: list[DFXVLMForClassification],
+        videos: Videos,
+        dense: np.ndarray,
+        orders: list[np.ndarray],
+        settings: Recipe,
+    ) -> None:
+        self.teachers, self.folds = teachers, settings.distillation.folds
+        self.wide: list[Tensor | float] = []
+        self.raw: list[Tensor] = []
+        training = settings.training
+        for teacher in teachers:
+            states = predict_logits(_RawBranch(teacher), videos, training.batch_size, training.workers)
+            self.raw.append(torch.from_numpy(states).to(device()))
+            self.wide.append(0.0 if teacher.wide is None else teacher.wide.logits(videos.ngrams))
+            teacher.cpu()  # the device holds one raw branch at a time, and the small parts of all
+            for part in (teacher.scaler, teacher.dense_branch, teacher.head):
+                part.to(device())
+        super().__init__(videos.labels, dense, orders)
+
+    @torch.inference_mode()
+    def scores(self, dense: np.ndarray) -> Tensor:
+        given = torch.from_numpy(dense).to(device())
+        said = []
+        for teacher, raw, wide in zip(self.teachers, self.raw, self.wide, strict=True):
+            said.append(teacher.classify(raw, teacher.dense_states(given)).float().cpu() + wide)
+        return combine_teachers(torch.stack(said).double(), self.folds)[1]
 
     def release(self) -> None:
         """Free the device."""

@@ -1,18 +1,14 @@
 """Baseline, teacher and student judged on the same rows, at thresholds chosen on others."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydantic import BaseModel
 
 from common.errors import UserError
-from models.evaluation.metrics import (
-    JUDGED,
-    METRICS,
-    Threshold,
-    choose_threshold,
-    decide,
-    measured,
-)
-from models.evaluation.resampling import bootstrap_f1
+from models.evaluation.metrics import RANKINGS, Ruler, Threshold, decide
+from models.evaluation.resampling import bootstrap_judged
+from models.settings import Judge
 
 MODELS = ("baseline", "student", "teacher")
 # Of a smaller gap between teacher and baseline a share says nothing: a rounding of the third decimal would move it by a
@@ -27,33 +23,43 @@ class EvaluationError(UserError):
 class ModelMetrics(BaseModel, frozen=True, extra="forbid"):
     """One model on the evaluation rows, at a threshold chosen on the tuning rows: every metric by name.
 
-    ``interval`` is the 95 % interval of the metric that is judged by, over resampled rows.
+    ``judged`` is the one that judges, ``interval`` its 95 % interval over resampled rows; ``predicted`` is the share of
+    rows decided on each class.
     """
 
     metrics: dict[str, float]
+    judged: float
     interval: tuple[float, float]
     threshold: Threshold
-
-    @property
-    def judged(self) -> float:
-        return self.metrics[JUDGED]
+    predicted: dict[str, float]
 
 
 class Evaluation(BaseModel, frozen=True, extra="forbid"):
     """All that the gate, the report and the registry need to know of an evaluation.
 
-    ``difference`` is the student's F1 less the baseline's, with its 95 % interval over paired resamples of
-    the evaluation rows. ``gap_closed`` is the student's share of the way from baseline to teacher, by metric;
-    None where the teacher is less than 0.005 above the baseline: there is no gap to close.
+    ``models`` are the three of ``MODELS``; ``peers`` are what anyone would try first, of which those in ``raw_peers``
+    read no privileged feature. ``difference`` is what judges of the student less that of the baseline, with its 95 %
+    interval over paired resamples of the evaluation rows. ``gap_closed`` is the student's share of the way from
+    baseline to teacher, by metric; None where the teacher is less than 0.005 above the baseline: there is no gap to
+    close. ``rarer`` is the class whose F1 ``f1`` is, of two.
     """
 
     classes: tuple[str, ...]
+    judge: Judge
+    rarer: str
     rows: dict[str, int]
     positives: dict[str, int]
     models: dict[str, ModelMetrics]
+    peers: dict[str, ModelMetrics] = {}
+    raw_peers: tuple[str, ...] = ()
     difference: float
     difference_interval: tuple[float, float]
     gap_closed: dict[str, float | None]
+
+    @property
+    def floor(self) -> tuple[str, ModelMetrics] | None:
+        """The best peer that reads raw input alone, by what judges: who is behind it is not worth serving."""
+        return max(((name, self.peers[name]) for name in self.raw_peers), key=lambda each: each[1].judged, default=None)
 
 
 def evaluate(
@@ -62,39 +68,48 @@ def evaluate(
     judging: np.ndarray,
     classes: tuple[str, ...],
     seed: int,
+    judge: Judge = "f1",
+    raw_peers: Sequence[str] = (),
 ) -> Evaluation:
     """Judge every model on the evaluation rows.
 
     Args:
-        probabilities: (N, C) by model name; the same N rows for all.
+        probabilities: (N, C) by model name; the same N rows for all. Who is not of MODELS is a peer.
         labels: (N,) class indices.
         judging: (N,) True on evaluation rows, False on tuning rows.
         seed: of the bootstrap.
+        raw_peers: the peers that read raw input alone.
     """
     _require_classes(labels, judging, classes)
-    thresholds = {name: choose_threshold(p[~judging], labels[~judging]) for name, p in probabilities.items()}
+    ruler = Ruler.of(judge, labels[~judging], len(classes))
+    thresholds = {name: ruler.choose_threshold(p[~judging], labels[~judging]) for name, p in probabilities.items()}
     decisions = {name: decide(p[judging], thresholds[name]) for name, p in probabilities.items()}
     judged = labels[judging]
-    samples = bootstrap_f1(judged, list(decisions.values()), len(classes), seed)
-    metrics = {
-        name: ModelMetrics(
-            metrics=measured(judged, p[judging], decisions[name]),
+    samples = bootstrap_judged(judged, list(decisions.values()), ruler, seed)
+    metrics = {}
+    for column, (name, p) in enumerate(probabilities.items()):
+        values = ruler.measured(judged, p[judging], decisions[name])
+        metrics[name] = ModelMetrics(
+            metrics=values,
+            judged=values[judge],
             interval=_interval(samples[:, column]),
             threshold=thresholds[name],
+            predicted={label: float((decisions[name] == index).mean()) for index, label in enumerate(classes)},
         )
-        for column, (name, p) in enumerate(probabilities.items())
-    }
     names = list(probabilities)
     student, baseline = names.index("student"), names.index("baseline")
-    difference = metrics["student"].judged - metrics["baseline"].judged
     return Evaluation(
         classes=classes,
+        judge=judge,
+        rarer=classes[ruler.rarer],
         rows={"tuning": int((~judging).sum()), "evaluation": int(judging.sum())},
         positives={label: int((judged == index).sum()) for index, label in enumerate(classes)},
-        models=metrics,
-        difference=difference,
+        models={name: metrics[name] for name in MODELS},
+        peers={name: values for name, values in metrics.items() if name not in MODELS},
+        raw_peers=tuple(raw_peers),
+        difference=metrics["student"].judged - metrics["baseline"].judged,
         difference_interval=_interval(samples[:, student] - samples[:, baseline]),
-        gap_closed={name: _gap_closed(metrics, name) for name in (metric.name for metric in METRICS)},
+        gap_closed={name: _gap_closed(metrics, name) for name in (judge, *(metric.name for metric in RANKINGS))},
     )
 
 

@@ -1,14 +1,16 @@
-"""The metrics, in one table; the thresholds they are judged at.
+"""The metrics, in two tables; the thresholds they are judged at.
 
-To add a metric, write its function and its line in METRICS: whatever computes, stores, compares or prints metrics reads
-that table.
+To add a metric, write its function and its line in JUDGES or RANKINGS (a judge also in models/settings.py): whatever
+computes, stores, compares or prints metrics reads these tables.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from models.settings import Judge
 
 # Where a class is decided on. Of two classes, the least score of the second; of more, a factor for each class's
 # score, the largest product of which wins.
@@ -17,62 +19,50 @@ Threshold = float | tuple[float, ...]
 # hundred tuning rows.
 FACTORS = sorted(np.geomspace(0.2, 5.0, 21), key=lambda factor: abs(np.log(factor)))
 ROUNDS = 3  # after which factors hardly move: each class is chosen against what the others became
-ROUNDING = 1e-12  # F1 values nearer than this are equal, and the factor nearest to 1 stays
+ROUNDING = 1e-12  # values nearer than this are equal, and the factor nearest to 1 stays
 
 
-def choose_threshold(probabilities: np.ndarray, labels: np.ndarray) -> Threshold:
-    """The threshold with the highest F1 over (N, C) probabilities, on rows that are not those that judge."""
-    if probabilities.shape[1] == 2:
-        return best_threshold(probabilities[:, 1], labels)
-    return best_factors(probabilities, labels)
+@dataclass(frozen=True)
+class Metric:
+    """One line of a table: ``title`` is what people read."""
+
+    name: str
+    title: str
+    of: Callable[..., np.ndarray | float]
 
 
-def best_factors(probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
-    """Factors a class with the highest macro-F1, class by class in three rounds; of equals the nearest to 1.
+def class_f1(counts: np.ndarray) -> np.ndarray:
+    """F1 of each class (..., C) from ``confusion`` counts; 0 where a class is neither labelled nor decided on."""
+    total = counts.sum(-1) + counts.sum(-2)
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    return np.divide(2 * right, total, out=np.zeros(total.shape), where=total > 0)
 
-    The largest score wins most rows of a rare class for a frequent one, which macro-F1 counts as a full class
-    lost: a factor corrects the prior that the scores carry.
+
+def f1(counts: np.ndarray, rarer: int) -> np.ndarray:
+    """F1 of the rarer class of two; of more, the mean over classes.
+
+    F1 of a class that most rows have says little: deciding on it always comes near the best.
     """
-    factors = np.ones(probabilities.shape[1])
-    for _ in range(ROUNDS):
-        for column in range(len(factors)):
-            best = -1.0
-            scaled = probabilities * factors
-            for factor in FACTORS:
-                scaled[:, column] = probabilities[:, column] * factor
-                value = _macro_f1(labels, scaled.argmax(1), len(factors))
-                if value > best + ROUNDING:
-                    best, factors[column] = value, factor
-    return tuple(float(factor) for factor in factors)
+    own = class_f1(counts)
+    return own[..., rarer] if counts.shape[-1] == 2 else own.mean(-1)
 
 
-def _macro_f1(labels: np.ndarray, decided: np.ndarray, classes: int) -> float:
-    """``f1`` of more than two classes, from counts: hundreds of times faster, for the search above."""
-    counts = np.bincount(labels * classes + decided, minlength=classes**2).reshape(classes, classes)
-    total = counts.sum(0) + counts.sum(1)
-    return float(np.mean(np.divide(2 * counts.diagonal(), total, out=np.zeros(classes), where=total > 0)))
+def matthews(counts: np.ndarray) -> np.ndarray:
+    """Matthews' correlation coefficient of labels and decisions (Gorodkin 2004 for more than two classes)."""
+    labelled, decided = counts.sum(-1), counts.sum(-2)
+    rows = labelled.sum(-1)
+    right = np.trace(counts, axis1=-2, axis2=-1)
+    spread = (rows**2 - (labelled**2).sum(-1)) * (rows**2 - (decided**2).sum(-1))
+    shared = right * rows - (labelled * decided).sum(-1)
+    return np.divide(shared, np.sqrt(spread), out=np.zeros(np.shape(shared)), where=spread > 0)
 
 
-def best_threshold(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The threshold on the positive class's score with the highest F1; ties go to the lowest."""
-    precision, recall, thresholds = precision_recall_curve(labels == 1, scores)
-    total = precision + recall
-    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
-    return float(thresholds[int(np.argmax(f1[:-1]))])
-
-
-def decide(probabilities: np.ndarray, threshold: Threshold) -> np.ndarray:
-    """Class index (N,) from probabilities (N, C)."""
-    if isinstance(threshold, tuple | list):  # a list, where it comes from JSON
-        return (probabilities * np.array(threshold)).argmax(1)
-    return (probabilities[:, 1] >= threshold).astype(np.int64)
-
-
-def f1(labels: np.ndarray, decided: np.ndarray, classes: int) -> float:
-    """F1 of the positive class if binary, else the mean over classes (macro)."""
-    if classes == 2:
-        return float(f1_score(labels == 1, decided == 1, zero_division=0))
-    return float(f1_score(labels, decided, labels=range(classes), average="macro", zero_division=0))
+# What can decide at the gate, of counts (..., C, C) and the index of the rarer class: ``Task.judge`` names one.
+JUDGES: dict[Judge, Metric] = {
+    "f1": Metric("f1", "F1", f1),
+    "macro_f1": Metric("macro_f1", "macro-F1", lambda counts, _: class_f1(counts).mean(-1)),
+    "mcc": Metric("mcc", "MCC", lambda counts, _: matthews(counts)),
+}
 
 
 def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -91,27 +81,77 @@ def pr_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     )
 
 
+RANKINGS = (Metric("roc_auc", "ROC-AUC", roc_auc), Metric("pr_auc", "PR-AUC", pr_auc))  # they need no threshold
+
+
+def titles(judge: Judge) -> dict[str, str]:
+    """What people read, by metric: what judges goes first."""
+    return {judge: JUDGES[judge].title, **{metric.name: metric.title for metric in RANKINGS}}
+
+
 @dataclass(frozen=True)
-class Metric:
-    """One line of the table: ``title`` is what people read. ``of`` takes labels (N,), class probabilities (N, C) and
-    the classes decided on (N,)."""
+class Ruler:
+    """How decisions are judged: by which measure, of which classes, the ``rarer`` of which is that index."""
 
-    name: str
-    title: str
-    of: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+    judge: Judge
+    classes: int
+    rarer: int = 1
+
+    @classmethod
+    def of(cls, judge: Judge, tuning_labels: np.ndarray, classes: int) -> "Ruler":
+        """For these labels (N,) of tuning rows: they say which class is the rarer one; the second if both are alike."""
+        rarer = 0 if classes == 2 and (tuning_labels == 1).mean() > 0.5 else 1
+        return cls(judge, classes, rarer)
+
+    def confusion(self, labels: np.ndarray, decided: np.ndarray) -> np.ndarray:
+        """Counts (C, C) of rows by label and by what was decided."""
+        cells = np.bincount(labels * self.classes + decided, minlength=self.classes**2)
+        return cells.reshape(self.classes, self.classes)
+
+    def values(self, counts: np.ndarray) -> np.ndarray:
+        """The measure of counts (..., C, C)."""
+        return np.asarray(JUDGES[self.judge].of(counts.astype(np.float64), self.rarer))
+
+    def measured(self, labels: np.ndarray, probabilities: np.ndarray, decided: np.ndarray) -> dict[str, float]:
+        """Every metric by name; what judges first."""
+        judged = float(self.values(self.confusion(labels, decided)))
+        return {self.judge: judged, **{metric.name: float(metric.of(labels, probabilities)) for metric in RANKINGS}}
+
+    def choose_threshold(self, probabilities: np.ndarray, labels: np.ndarray) -> Threshold:
+        """The best threshold for (N, C) probabilities, on rows that are not those that judge."""
+        if self.classes == 2:
+            return self._best_threshold(probabilities[:, 1], labels)
+        return self._best_factors(probabilities, labels)
+
+    def _best_threshold(self, scores: np.ndarray, labels: np.ndarray) -> float:
+        """The threshold on the second class's score; ties go to the lowest."""
+        cuts, place = np.unique(scores, return_inverse=True)
+        below = np.stack([np.bincount(place[labels == c], minlength=len(cuts)) for c in (0, 1)], axis=1)
+        negative = np.cumsum(below, axis=0) - below  # rows (cuts, labels) that each cut leaves below itself
+        counts = np.stack([negative, below.sum(0) - negative], axis=2)
+        return float(cuts[int(np.argmax(self.values(counts)))])
+
+    def _best_factors(self, probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+        """Factors a class, class by class in three rounds; of equals the nearest to 1.
+
+        The largest score wins most rows of a rare class for a frequent one, which macro-F1 counts as a full class
+        lost: a factor corrects the prior that the scores carry.
+        """
+        factors = np.ones(self.classes)
+        for _ in range(ROUNDS):
+            for column in range(self.classes):
+                best = -np.inf
+                scaled = probabilities * factors
+                for factor in FACTORS:
+                    scaled[:, column] = probabilities[:, column] * factor
+                    value = float(self.values(self.confusion(labels, scaled.argmax(1))))
+                    if value > best + ROUNDING:
+                        best, factors[column] = value, factor
+        return tuple(float(factor) for factor in factors)
 
 
-METRICS = (
-    Metric("f1", "F1", lambda labels, probabilities, decided: f1(labels, decided, probabilities.shape[1])),
-    Metric("roc_auc", "ROC-AUC", lambda labels, probabilities, _: roc_auc(labels, probabilities)),
-    Metric("pr_auc", "PR-AUC", lambda labels, probabilities, _: pr_auc(labels, probabilities)),
-)
-TITLES = {metric.name: metric.title for metric in METRICS}
-# What the gate decides on. It stays the first: tables put beside it the intervals over rows, which are of F1
-# (resampling.bootstrap_f1).
-JUDGED = METRICS[0].name
-
-
-def measured(labels: np.ndarray, probabilities: np.ndarray, decided: np.ndarray) -> dict[str, float]:
-    """Every metric by name."""
-    return {metric.name: metric.of(labels, probabilities, decided) for metric in METRICS}
+def decide(probabilities: np.ndarray, threshold: Threshold) -> np.ndarray:
+    """Class index (N,) from probabilities (N, C)."""
+    if isinstance(threshold, tuple | list):  # a list, where it comes from JSON
+        return (probabilities * np.array(threshold)).argmax(1)
+    return (probabilities[:, 1] >= threshold).astype(np.int64)

@@ -4,28 +4,26 @@ from collections.abc import Callable
 
 import numpy as np
 
+from models.evaluation.metrics import Ruler
+
 # The ends of a 95 % interval are then the 25th and 975th of ordered values, which another seed moves by a few percent
 # of the interval's width.
 RESAMPLES = 1_000
 
 
-def bootstrap_f1(
-    labels: np.ndarray, decisions: list[np.ndarray], classes: int, seed: int, resamples: int = RESAMPLES
+def bootstrap_judged(
+    labels: np.ndarray, decisions: list[np.ndarray], ruler: Ruler, seed: int, resamples: int = RESAMPLES
 ) -> np.ndarray:
-    """F1 (resamples, models) over resampled rows; one draw serves all models, so differences are paired.
+    """What judges, (resamples, models) over resampled rows; one draw serves all models, so differences are paired.
 
-    From per-class counts of right, decided and labelled rows, which is what F1 is made of.
+    From the counts of labelled and decided rows, which is what it is made of.
     """
-    rows = len(labels)
+    rows, classes = len(labels), ruler.classes
     draws = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=resamples)
     columns = []
     for decided in decisions:
-        per_class = []
-        for c in [1] if classes == 2 else range(classes):
-            right = draws @ ((labels == c) & (decided == c))
-            total = draws @ (decided == c) + draws @ (labels == c)
-            per_class.append(np.divide(2 * right, total, out=np.zeros(resamples), where=total > 0))
-        columns.append(np.mean(per_class, axis=0))
+        cells = np.eye(classes**2, dtype=np.int64)[labels * classes + decided]
+        columns.append(ruler.values((draws @ cells).reshape(resamples, classes, classes)))
     return np.stack(columns, axis=1)
 
 

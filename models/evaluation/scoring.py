@@ -14,12 +14,15 @@ from common.artifacts import EVALUATION, JUDGING, LEARNING, TRAIN, TUNING
 from models.data.dataset import open_clips, prepare_videos, read_catalogue
 from models.data.dense import dense_matrix
 from models.data.run_data import RunData
+from models.distillation.boosted import BoostedTeacher
 from models.distillation.soft_targets import SoftTargets
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMForClassification
 from models.training.new_networks import Teacher
 from models.training.prediction import predict_logits
 from models.training.settings import Recipe
+
+NOBODYS = -1  # the fold of a row on which no teacher trained
 
 
 def load_teacher(folder: Path) -> Teacher:
@@ -29,16 +32,33 @@ def load_teacher(folder: Path) -> Teacher:
     return teacher.from_pretrained(folder)
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What teachers said: soft targets of training and unlabelled rows, and scores of judging rows (video_id, logits).
+
+    ``boosted`` are the boosted teachers of the folds, if there are any, and ``raw`` (N, C) what their networks said of
+    all rows.
+    """
+
+    targets: SoftTargets
+    judged: pa.Table
+    boosted: list[BoostedTeacher]
+    raw: np.ndarray
+
+
 def score_teachers(
     teachers: list[Teacher], data: RunData, features: Path, settings: Recipe
 ) -> tuple[SoftTargets, pa.Table]:
+    """The ``targets`` and the ``judged`` rows of ``scored_by``."""
+    scored = scored_by(teachers, data, features, settings)
+    return scored.targets, scored.judged
+
+
+def scored_by(teachers: list[Teacher], data: RunData, features: Path, settings: Recipe) -> Scored:
     """Every video's teacher logits: training rows out of fold, all others by the mean of the teachers.
 
     Args:
         teachers: fold by fold, ``distillation.repeats`` each.
-
-    Returns:
-        soft targets of training and unlabelled rows, and the scores of the judging rows (video_id, logits).
     """
     dense, _ = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
@@ -48,20 +68,45 @@ def score_teachers(
         logits.append(predict_logits(teacher, videos, training.batch_size, training.workers))
         teacher.cpu()  # the device holds one teacher at a time
     folds = settings.distillation.folds
+    fold = np.where(data.frame.split == TRAIN, data.frame.fold, NOBODYS)
     by_fold, combined = combine_teachers(torch.from_numpy(np.stack(logits)), folds)
-    fold = data.frame.fold.to_numpy()
-    train = (data.frame.split == TRAIN).to_numpy()
-    if folds > 1:
-        rows = np.flatnonzero(train)
-        combined[rows] = by_fold[fold[rows], rows]
-    values = combined.numpy()
+    raw = values = out_of_fold(by_fold.numpy(), combined.numpy(), fold)
+    stages: list[BoostedTeacher] = []
+    if settings.distillation.boosted:
+        stages = boosted_teachers(dense, raw, videos.labels.numpy(), fold, settings)
+        own = torch.from_numpy(np.stack([stage.log_probabilities(dense, raw) for stage in stages]))
+        values = out_of_fold(own.numpy(), _mean_probability(own, 0).numpy(), fold)
     judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
-    honest = fold if folds > 1 else np.full(len(fold), -1)
+    honest = fold if folds > 1 else np.full(len(fold), NOBODYS)
     targets = SoftTargets(videos.video_ids, values, videos.labels.numpy(), honest)
     judged = pa.table({"video_id": videos.video_ids, "logits": values.tolist()}).filter(pa.array(judging))
-    return targets.select(
-        [video_id for video_id, learns in zip(videos.video_ids, learning, strict=True) if learns]
-    ), judged
+    learned = [video_id for video_id, learns in zip(videos.video_ids, learning, strict=True) if learns]
+    return Scored(targets.select(learned), judged, stages, raw)
+
+
+def out_of_fold(by_fold: np.ndarray, combined: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """(N, C): of a training row what its ``fold``'s teachers say (folds, N, C), of others the ``combined`` (N, C)."""
+    rows = np.flatnonzero(fold != NOBODYS) if len(by_fold) > 1 else np.empty(0, np.int64)
+    values = combined.copy()
+    values[rows] = by_fold[fold[rows], rows]
+    return values
+
+
+def boosted_teachers(
+    dense: np.ndarray, raw: np.ndarray, labels: np.ndarray, fold: np.ndarray, settings: Recipe
+) -> list[BoostedTeacher]:
+    """The boosted teacher of each fold, fitted to the training rows outside it.
+
+    What a network said of those rows (``raw``) is out of fold. That network trained on rows of this fold, as stacking
+    has it (Wolpert 1992): it is the only way in which a row's own label has a part in its soft target.
+    """
+    folds = settings.distillation.folds
+    teachers = []
+    for own in range(folds):
+        rows = np.flatnonzero((fold != NOBODYS) & (fold != own) if folds > 1 else fold != NOBODYS)
+        teacher = BoostedTeacher(len(settings.classes), own, settings.training.class_weights)
+        teachers.append(teacher.fit(dense[rows], raw[rows], labels[rows]))
+    return teachers
 
 
 def combine_teachers(logits: torch.Tensor, folds: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,6 +135,11 @@ class Judged:
     evaluation: np.ndarray
     groups: np.ndarray
     probabilities: dict[str, np.ndarray]
+
+    def of_others(self, scores: pa.Table) -> dict[str, np.ndarray]:
+        """Probabilities (N, C) of these rows by name, from a table of ``video_id`` and a column a model."""
+        table = scores.to_pandas().set_index("video_id").loc[self.video_ids]
+        return {str(name): np.stack(values.to_numpy()) for name, values in table.items()}
 
     def table(self) -> pa.Table:
         columns = {name: values.tolist() for name, values in self.probabilities.items()}

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.networks.xvlm import add_wide
+
 
 class WithUncertainty(nn.Module):
     """``student`` with a branch that predicts a log-variance a class; only the student is kept afterwards."""
@@ -16,10 +18,12 @@ class WithUncertainty(nn.Module):
         self.started_parts = frozenset(f"student.{name}" for name in getattr(student, "started_parts", ()))
         self.log_variance = nn.Sequential(nn.Linear(width, classes), nn.BatchNorm1d(classes))
 
-    def forward(self, **inputs: Tensor) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None, **wide: Tensor
+    ) -> Tensor:
         """(B, 2C) in training: the student's logits, then the log-variances; else the logits alone."""
-        joint = self.student.xvlm(**inputs)
-        logits = self.student.head(joint)
+        joint = self.student.xvlm(input_ids, attention_mask, frames)
+        logits = add_wide(self.student.head(joint), self.student.wide, wide)
         if not self.training:
             return logits
         projection, norm = self.log_variance

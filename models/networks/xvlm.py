@@ -10,6 +10,7 @@ from transformers import initialization as init
 from models.data.text import TextError, text_length
 from models.networks.cross_modal import EMBEDDINGS, ENCODERS, CrossModalEncoder
 from models.networks.vision import normalised, vision_tower
+from models.networks.wide import WidePath
 from models.settings import MODALITIES, ModelSettings, NetworkSettings
 
 PROJECTION = 256  # width of the official contrastive features (Zeng et al., ICML 2022)
@@ -24,7 +25,8 @@ class XVLMConfig(PreTrainedConfig):
     first ``fusion_layer`` layers of ``text`` read text alone, the others also attend to the frames. Without
     ``frames`` among the ``modalities`` there is no vision tower. ``clips`` and ``texts`` are the ClipSettings
     and TextSettings that the weights were trained with; ``projection`` is the width of contrastive features.
-    ``untrained`` are parts of the names of tensors that a start has and no training has seen.
+    ``wide`` are the WideSettings, None without a wide path. ``untrained`` are parts of the names of tensors that a
+    start has and no training has seen.
     """
 
     model_type = "cpfd-xvlm"
@@ -39,6 +41,7 @@ class XVLMConfig(PreTrainedConfig):
         texts: dict[str, Any] | None = None,
         projection: int = PROJECTION,
         untrained: list[str] | None = None,
+        wide: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.vision = vision or {}
@@ -49,6 +52,7 @@ class XVLMConfig(PreTrainedConfig):
         self.texts = texts or {}
         self.projection = projection
         self.untrained = untrained or []
+        self.wide = wide
         super().__init__(**kwargs)
 
     @classmethod
@@ -69,6 +73,7 @@ class XVLMConfig(PreTrainedConfig):
             modalities=list(settings.modalities),
             clips=settings.clips.model_dump(),
             texts=settings.text.model_dump(),
+            wide=None if settings.wide is None else settings.wide.model_dump(),
             id2label=dict(enumerate(settings.classes)),
             label2id={label: index for index, label in enumerate(settings.classes)},
             **kwargs,
@@ -155,6 +160,10 @@ class XVLMPreTrainedModel(PreTrainedModel):
             init.zeros_(module.token_type_ids)
         elif isinstance(module, XVLM) and module.config.reads_frames:
             init.zeros_(module.frame_position)
+        elif isinstance(module, WidePath):
+            init.ones_(module.idf)
+            init.zeros_(module.weight)
+            init.zeros_(module.bias)
 
 
 class XVLM(XVLMPreTrainedModel):
@@ -194,16 +203,32 @@ def classification_head(width: int, classes: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Linear(2 * width, classes))
 
 
-class XVLMForClassification(XVLMPreTrainedModel):
-    """The baseline and the student: raw input in, class logits (B, C) out."""
+def wide_path(config: XVLMConfig) -> WidePath | None:
+    """The wide path that the config asks for, before it is fitted."""
+    return None if config.wide is None else WidePath(config.wide["buckets"], len(config.id2label))
 
-    inputs = ("input_ids", "attention_mask", "frames")
+
+class XVLMForClassification(XVLMPreTrainedModel):
+    """The baseline and the student: raw input in, class logits (B, C) out, to which a wide path adds its own."""
+
+    inputs = ("input_ids", "attention_mask", "frames", "ngrams", "ngram_counts", "wide_logits")
 
     def __init__(self, config: XVLMConfig) -> None:
         super().__init__(config)
         self.xvlm = XVLM(config)
         self.head = classification_head(config.text["hidden_size"], len(config.id2label))
+        self.wide = wide_path(config)
         self.post_init()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None) -> Tensor:
-        return self.head(self.xvlm(input_ids, attention_mask, frames))
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None, **wide: Tensor
+    ) -> Tensor:
+        """``wide`` is what a wide path reads, ``ngrams`` and ``ngram_counts`` (B, M), or its ``wide_logits`` (B, C)."""
+        return add_wide(self.head(self.xvlm(input_ids, attention_mask, frames)), self.wide, wide)
+
+
+def add_wide(logits: Tensor, path: WidePath | None, given: dict[str, Tensor]) -> Tensor:
+    """``logits`` with those of the wide path, if there is one."""
+    if path is None:
+        return logits
+    return logits + (given["wide_logits"] if "wide_logits" in given else path(**given))

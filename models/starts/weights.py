@@ -23,7 +23,7 @@ from models.starts.interpolation import interpolated
 # Parts that a start may lack: they are the task's own, or belong to a training the start never had.
 NEW_PARTS = (
     "head.", "dense_branch.", "scaler.", "vision_proj.", "text_proj.", "matching_head.", "masked_language.",
-    "temperature", "continuation", "xvlm.frame_position",
+    "temperature", "continuation", "xvlm.frame_position", "wide.",
 )  # fmt: skip
 SHOWN = 5  # names of a long list in a message: they show the pattern, the count says the rest
 
@@ -153,9 +153,10 @@ def start_from(model: nn.Module, state: dict[str, Tensor], untrained: Sequence[s
 
 
 def _foreign_head(own: dict[str, Tensor], state: dict[str, Tensor]) -> set[str]:
-    """The names of a head for another number of classes: none of it is taken."""
+    """The names of what is not taken: a head for another number of classes, and a wide path, which is fitted."""
+    wide = {name for name in state if name.startswith("wide.")}
     head = {name for name in state if name.startswith("head.")}
-    return head if any(name in own and own[name].shape != state[name].shape for name in head) else set()
+    return wide | (head if any(name in own and own[name].shape != state[name].shape for name in head) else set())
 
 
 def _resized(name: str, values: Tensor, target: Tensor) -> Tensor:

@@ -8,15 +8,16 @@ import pandas as pd
 from scipy import stats
 
 from models.evaluation.judging import SMALLEST_GAP
-from models.evaluation.metrics import METRICS, choose_threshold, decide, measured
-from models.evaluation.resampling import bootstrap_f1
+from models.evaluation.metrics import Ruler, decide, titles
+from models.evaluation.resampling import bootstrap_judged
+from models.settings import Judge
 
 DRAWS = 10_000  # of seeds, which cost nothing to draw: the ends of an interval then hardly move with the draw
 LEAST_PROBABILITY = 1e-12  # so that a loss stays finite: some 28 nats, far above what any row has
 
 
-def measure(scores: pd.DataFrame) -> pd.DataFrame:
-    """F1 (at a threshold chosen on the tuning rows), ROC-AUC and PR-AUC on the evaluation rows.
+def measure(scores: pd.DataFrame, judge: Judge = "f1") -> pd.DataFrame:
+    """What judges (at a threshold chosen on the tuning rows), ROC-AUC and PR-AUC on the evaluation rows.
 
     Args:
         scores: model, seed, split, label, probabilities, a row a judging video.
@@ -24,21 +25,28 @@ def measure(scores: pd.DataFrame) -> pd.DataFrame:
     Returns:
         a row a model and seed: model, seed, every metric by name.
     """
+    ruler = ruler_of(scores, judge)
     rows = []
     for (model, seed), each in scores.groupby(["model", "seed"], sort=False):
-        judged, truth, decided = decisions(each)
-        rows.append({"model": model, "seed": seed, **measured(truth, judged, decided)})
-    return pd.DataFrame(rows, columns=["model", "seed", *(metric.name for metric in METRICS)])
+        judged, truth, decided = decisions(each, ruler)
+        rows.append({"model": model, "seed": seed, **ruler.measured(truth, judged, decided)})
+    return pd.DataFrame(rows, columns=["model", "seed", *titles(judge)])
 
 
-def decisions(scores: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def ruler_of(scores: pd.DataFrame, judge: Judge) -> Ruler:
+    """One ruler for all models and seeds."""
+    tuning = scores.label[scores.split == "tuning"].to_numpy()
+    return Ruler.of(judge, tuning, len(scores.probabilities.iloc[0]))
+
+
+def decisions(scores: pd.DataFrame, ruler: Ruler) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probabilities (N, C), labels (N,) and decisions (N,) on the evaluation rows of one model and seed.
 
     The threshold is chosen on the tuning rows.
     """
     probabilities, labels = np.stack(scores.probabilities.to_numpy()), scores.label.to_numpy()
     judging = (scores.split == "evaluation").to_numpy()
-    threshold = choose_threshold(probabilities[~judging], labels[~judging])
+    threshold = ruler.choose_threshold(probabilities[~judging], labels[~judging])
     return probabilities[judging], labels[judging], decide(probabilities[judging], threshold)
 
 
@@ -83,16 +91,18 @@ def compare(measures: pd.DataFrame, model: str, against: str, metric: str) -> Di
     return Difference(Interval.of(values), p_value)
 
 
-def compare_rows(scores: pd.DataFrame, model: str, against: str, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of the difference in F1 over resampled evaluation rows, the mean over seeds."""
+def compare_rows(
+    scores: pd.DataFrame, model: str, against: str, judge: Judge = "f1", seed: int = 0
+) -> tuple[float, float]:
+    """The 95 % interval of the difference in what judges over resampled evaluation rows, the mean over seeds."""
+    ruler = ruler_of(scores, judge)
     decided: dict[str, list[np.ndarray]] = {model: [], against: []}
-    classes, truth = 2, np.empty(0)
+    truth = np.empty(0)
     for name, own in decided.items():
         for _, each in scores[scores.model == name].groupby("seed"):
-            judged, truth, chosen = decisions(each.sort_values("video_id"))
+            _, truth, chosen = decisions(each.sort_values("video_id"), ruler)
             own.append(chosen)
-            classes = judged.shape[1]
-    draws = bootstrap_f1(truth, decided[model] + decided[against], classes, seed)
+    draws = bootstrap_judged(truth, decided[model] + decided[against], ruler, seed)
     first = len(decided[model])
     low, high = np.quantile(draws[:, :first].mean(1) - draws[:, first:].mean(1), [0.025, 0.975])
     return float(low), float(high)
@@ -127,7 +137,7 @@ def gap_closed(measures: pd.DataFrame, model: str, metric: str, baseline: str = 
     return GapClosed(float(won.mean() / gap.mean()), interval, float(np.nanmean(each)))
 
 
-def teacher_loss_table(scores: pd.DataFrame, student: str) -> pd.DataFrame:
+def teacher_loss_table(scores: pd.DataFrame, student: str, judge: Judge = "f1") -> pd.DataFrame:
     """The teacher's loss on evaluation rows by the student being right or not (the paper's table 1, figure 3).
 
     Returns:
@@ -138,7 +148,7 @@ def teacher_loss_table(scores: pd.DataFrame, student: str) -> pd.DataFrame:
     loss = pd.Series(-np.log(np.maximum(own, LEAST_PROBABILITY)), index=teacher.video_id)
     tables = []
     for seed, each in scores[scores.model == student].groupby("seed"):
-        _, truth, decided = decisions(each)
+        _, truth, decided = decisions(each, ruler_of(scores, judge))
         judged = each.video_id[each.split == "evaluation"]
         table = pd.DataFrame({"seed": seed, "video_id": judged, "label": truth})
         tables.append(table.assign(right=decided == truth, teacher_loss=loss.loc[table.video_id].to_numpy()))

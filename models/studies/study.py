@@ -1,6 +1,5 @@
 """A study: many students over the same rows and the same soft targets, which differ in one thing each."""
 
-import math
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
@@ -42,9 +41,7 @@ class Variant(BaseModel, frozen=True, extra="forbid"):
     def settings(self, settings: Recipe) -> Recipe:
         training = settings.training
         if self.epochs is not None:
-            # Patience is counted in epochs: of more and shorter ones it takes more to mean as many steps.
-            patience = training.patience and math.ceil(training.patience * self.epochs / training.epochs)
-            training = _changed(training, {"epochs": self.epochs, "patience": patience})
+            training = _changed(training, {"epochs": self.epochs})
         distillation = settings.distillation
         if self.changes:
             own = {**self.changes}

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from common.files import whole
 from models.training.devices import DeviceError, gathered, rank
+from models.training.stopping import Stop
 
 History = list[dict[str, float]]
 CHECKPOINT = "checkpoint.safetensors"
@@ -27,8 +28,7 @@ class Progress:
     batch: int = 0
     totals: dict[str, float] = field(default_factory=dict)
     history: History = field(default_factory=list)
-    best: float = float("inf")
-    stale: int = 0
+    stop: Stop = field(default_factory=Stop)
     finished: bool = False
 
 
@@ -102,7 +102,7 @@ class CheckpointFolder:
             slots.setdefault(int(index), {})[slot] = values
         state.optimizer.load_state_dict({"state": slots, "param_groups": facts["groups"]})
         state.schedule.load_state_dict(facts["schedule"])
-        state.progress = Progress(**facts["progress"])
+        state.progress = Progress(**{**facts["progress"], "stop": Stop(**facts["progress"]["stop"])})
         state.best = _below(tensors, "best.")
         if "epoch_start" in tensors:
             state.generator.set_state(tensors["epoch_start"])

@@ -1,13 +1,17 @@
-"""Where a training runs: one process on a CPU or GPU, or one of several that torchrun started."""
+"""Where a training runs: one process on a CPU or GPU, or one of several that torchrun started; and what fits there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from common.errors import UserError
+from models.data.tensors import Batch
 
 
 def device() -> torch.device:
@@ -74,3 +78,29 @@ def seed_everything(seed: int) -> None:
     """Seed the weights' initialisation and dropout, and ask for deterministic kernels."""
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def checkpoint_activations(model: nn.Module) -> None:
+    """Keep no layer's activations for the backward pass, which computes them again.
+
+    Layer by layer: the model-wide switch of transformers expects towers of one tensor each, and fails on Swin.
+    """
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.gradient_checkpointing = True
+            module._gradient_checkpointing_func = partial(checkpoint, use_reentrant=False)
+
+
+def largest_batch(loss: Callable[[Batch], torch.Tensor], batch: Batch) -> int:
+    """The largest number of the batch's videos, found by halving, whose loss has a gradient; 0 if none has."""
+    size = len(next(iter(batch.values()))) // 2
+    while size:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        try:
+            loss({name: values[:size] for name, values in batch.items()}).backward()
+        except torch.OutOfMemoryError:
+            size //= 2
+        else:
+            return size
+    return 0

@@ -16,13 +16,12 @@ from common.errors import UserError
 from models.data.dataset import Videos
 from models.data.loading import Loader
 from models.data.tensors import Batch, Losses
-from models.distillation.losses import label_loss
 from models.training.checkpoints import CheckpointFolder, History, TrainingState
-from models.training.devices import device, rank, summed, world
-from models.training.memory import checkpoint_activations, largest_batch
+from models.training.devices import checkpoint_activations, device, largest_batch, rank, summed, world
 from models.training.objective import parameter_groups
 from models.training.prediction import forward, predict_logits
 from models.training.settings import TrainingSettings
+from models.training.stopping import calibrated_loss
 
 LossFunction = Callable[[Any, Batch], Losses]
 # Each process drops out other units. A prime far above any seed of a run, so that no two processes of any of its
@@ -48,8 +47,8 @@ def fit(
     """Train ``model`` in place on all ``videos``, together with the other processes of this torchrun.
 
     Args:
-        validation: labelled rows whose loss stops the training if ``settings.patience`` asks for it; the
-            weights of the best epoch are then put back.
+        validation: labelled rows whose loss stops the training if ``settings.patience`` asks for it (``stopping``);
+            the weights of the best epoch are then put back, which may be those before the first.
         checkpoints: where the state of the training is saved; if it holds one, the training resumes from it.
 
     Returns:
@@ -89,7 +88,7 @@ class _Trainer:
         if world() > 1:
             self.runner = DistributedDataParallel(self.runner)
             torch.manual_seed(seed + BETWEEN_RANKS * rank())
-        steps = settings.epochs * math.ceil(len(videos) / settings.batch_size)
+        steps = self.steps = settings.epochs * math.ceil(len(videos) / settings.batch_size)
         optimizer = torch.optim.AdamW(parameter_groups(model, settings), lr=settings.learning_rate, fused=True)
         schedule = get_linear_schedule_with_warmup(optimizer, int(settings.warmup_share * steps), steps)
         self.state = TrainingState(model, optimizer, schedule, torch.Generator().manual_seed(seed))
@@ -100,6 +99,8 @@ class _Trainer:
             progress = self.state.progress
             at = "its end" if progress.finished else f"epoch {progress.epoch}, batch {progress.batch}"
             report(f"resumes from the checkpoint at {at}")
+        elif self._may_stop:
+            report(f"before training  tuning_loss {self._validate(0):.4f}")
         while not progress.finished:
             waited = self._epoch()
             quiet = ("epoch", "learning_rate")
@@ -130,8 +131,8 @@ class _Trainer:
                 self.checkpoints.save(state)
         seconds = time.perf_counter() - started
         row = {name: total / len(self.videos) for name, total in progress.totals.items()}
-        if self.validation is not None and self.settings.patience is not None:
-            row["tuning_loss"] = self._validate()
+        if self._may_stop:
+            row["tuning_loss"] = self._validate(progress.batch)
         progress.history.append({"epoch": progress.epoch, **row, "learning_rate": state.schedule.get_last_lr()[0]})
         return loader.waited / seconds
 
@@ -205,23 +206,24 @@ class _Trainer:
                 rows = rows[bad]
         return rows.tolist()[:MOST_NAMED]
 
-    def _validate(self) -> float:
-        """The label loss on the tuning rows; keeps the weights of the best epoch."""
+    @property
+    def _may_stop(self) -> bool:
+        return self.validation is not None and self.settings.patience is not None
+
+    def _validate(self, steps: int) -> float:
+        """The calibrated loss on the tuning rows after ``steps`` more; keeps the weights of the least."""
         assert self.validation is not None  # noqa: S101 - the caller asks only then
-        logits = torch.from_numpy(
-            predict_logits(self.model, self.validation, self.settings.batch_size, self.settings.workers)
-        )
+        own, progress = self.settings, self.state.progress
+        logits = predict_logits(self.model, self.validation, own.batch_size, own.workers)
         self.model.train()
-        loss = float(label_loss(logits, self.validation.labels).mean())
-        progress = self.state.progress
-        progress.stale += 1
-        if loss < progress.best:
-            progress.best, progress.stale = loss, 0
+        loss = calibrated_loss(logits, self.validation.labels.numpy())
+        if loss < progress.stop.least:
             self.state.best = copy.deepcopy(self.model.state_dict())
+        progress.stop = progress.stop.after(loss, steps, self.state.schedule.last_epoch, own, self.steps)
         return loss
 
     def _stale(self) -> bool:
-        return self.settings.patience is not None and self.state.progress.stale >= self.settings.patience
+        return self._may_stop and self.state.progress.stop.stale >= (self.settings.patience or 0)
 
 
 def _float(outputs: Any) -> Any:

@@ -1,6 +1,7 @@
 """Networks before their training: of random weights that the seed draws, over which go those of a start."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from common.artifacts import HISTORY_FILE
+from models.data.dataset import Videos
 from models.data.run_data import RunData
 from models.distillation.methods import TeacherInput
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.settings import ModelSettings
 from models.starts.weights import open_start, start_from
+from models.starts.wide import LossFunction, fit_wide_path
 from models.training.checkpoints import History
 from models.training.devices import log, rank, seed_everything
 from models.training.settings import Recipe
@@ -39,6 +42,25 @@ def new_teacher(data: RunData, settings: Recipe, dense_features: list[str], sees
         dense_dropout=settings.network.dropout, dense_absence=settings.distillation.dense_absence,
         reads_raw=sees == "raw and dense",
     )  # fmt: skip
+
+
+def with_wide_path(model: Any, settings: Recipe, loss: LossFunction, *parts: Videos) -> list[Videos]:
+    """Fit the wide path of a new network, if it has one, to the first of ``parts``.
+
+    The network's own layers then add nothing at first: they start from what the wide path knows.
+
+    Returns:
+        the parts with the wide path's logits in the place of n-grams, of the first out of fold.
+    """
+    wide = settings.wide
+    if wide is None or model.wide is None:
+        return [replace(part, ngrams=None) for part in parts]
+    first, *others = parts
+    out_of_fold = fit_wide_path(model.wide, first, loss, wide)
+    for values in model.head[-1].parameters():
+        torch.nn.init.zeros_(values)
+    others = [part.with_wide_logits(model.wide.logits(part.ngrams)) for part in others]
+    return [first.with_wide_logits(out_of_fold), *others]
 
 
 def _new_network(network: Any, config: Any, data: RunData, settings: Recipe, seed: int, **kwargs: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from models.distillation.settings import DistillationSettings
-from models.settings import ModelSettings
+from models.settings import Judge, ModelSettings
 
 
 class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -29,8 +29,9 @@ class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
     patience: int | None = Field(
         None,
         ge=1,
-        description="stop after so many epochs without a lower loss on the tuning rows (not in pre-training)",
+        description="stop after so many steps without a lower calibrated loss on the tuning rows (not in pre-training)",
     )
+    least_steps: int = Field(100, ge=0, description="steps that patience waits for, as it does for the warm-up")
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     accumulation: int = Field(1, ge=1, description="parts that a batch is computed in, to save memory")
@@ -45,3 +46,4 @@ class Recipe(ModelSettings, frozen=True, extra="forbid"):
 
     training: TrainingSettings = TrainingSettings()
     distillation: DistillationSettings = DistillationSettings()
+    judge: Judge = Field("f1", description="what thresholds are chosen for and models are judged by")

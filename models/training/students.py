@@ -1,7 +1,7 @@
 """Networks that read raw input alone: the baseline, the distilled student, and pre-training."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from models.starts.weights import open_start, start_from
 from models.training.checkpoints import CheckpointFolder, History
 from models.training.devices import log, rank, seed_everything
 from models.training.loop import fit
-from models.training.new_networks import new_classifier, save_network, warn_of_size
+from models.training.new_networks import new_classifier, save_network, warn_of_size, with_wide_path
 from models.training.objective import class_weights, for_epochs, label_objective
 from models.training.settings import Recipe
 
@@ -31,7 +31,8 @@ def train_baseline(
     model = new_classifier(data, settings, seed)
     train = data.rows(TRAIN)
     loss = label_objective(train, settings)
-    history = fit(model, train, loss, settings.training, seed, validation=data.rows(TUNING), checkpoints=checkpoints)
+    train, tuning = with_wide_path(model, settings, loss, train, data.rows(TUNING))
+    history = fit(model, train, loss, settings.training, seed, validation=tuning, checkpoints=checkpoints)
     return model, history
 
 
@@ -81,9 +82,12 @@ def distill_student(
     )
     model = new_classifier(data, settings, seed)
     network = method.network(model, model.config.text["hidden_size"], len(settings.classes))
-    loss = partial(method.loss, class_weights=class_weights(videos, settings))
+    weights = class_weights(videos, settings)
+    loss = partial(method.loss, class_weights=weights)
+    wide_loss = partial(method.wide_loss, class_weights=weights)
+    videos, tuning = with_wide_path(model, settings, wide_loss, videos, data.rows(TUNING))
     training = for_epochs(settings.training, distillation.student_epochs)
-    history = fit(network, videos, loss, training, seed, validation=data.rows(TUNING), checkpoints=checkpoints)
+    history = fit(network, videos, loss, training, seed, validation=tuning, checkpoints=checkpoints)
     return model, history, trust
 
 
@@ -110,5 +114,10 @@ def pretrain(
     else:
         log(f"starts from {settings.network.start}: {start_from(model, state).describe()}")
     return model, fit(
-        model, data.rows(*LEARNING), lambda losses, _: losses, settings.training, seed, checkpoints=checkpoints
+        model,
+        replace(data.rows(*LEARNING), ngrams=None),
+        lambda losses, _: losses,
+        settings.training,
+        seed,
+        checkpoints=checkpoints,
     )

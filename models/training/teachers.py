@@ -13,7 +13,7 @@ from models.networks.dfxvlm import DFXVLMForClassification
 from models.training.checkpoints import CheckpointFolder, History
 from models.training.devices import log
 from models.training.loop import TrainingError, fit
-from models.training.new_networks import Teacher, new_teacher
+from models.training.new_networks import Teacher, new_teacher, with_wide_path
 from models.training.objective import for_epochs, label_objective
 from models.training.settings import Recipe
 
@@ -27,28 +27,30 @@ def train_teachers(
     """The fold teachers, by name: each was trained on the training rows outside its fold.
 
     With one fold there is one fold's teacher, trained on all. ``distillation.repeats`` trains as many a fold,
-    which differ in their seed. What they see is the method's affair.
+    which differ in their seed. What they see is the method's affair; those of a boosted teacher see raw input, and the
+    rest of that teacher is fitted where it scores (evaluation/scoring.py).
     """
     distillation = settings.distillation
     dense, names = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
     tuning = np.flatnonzero(data.frame.split == TUNING)
     training = for_epochs(settings.training, distillation.teacher_epochs)
-    sees = distillation.method.teacher or "raw and dense"
+    sees = "raw" if distillation.boosted else distillation.method.teacher or "raw and dense"
     teachers: dict[str, tuple[Teacher, History]] = {}
     for fold in range(distillation.folds):
-        rows = fold_rows(data, fold, settings)
-        chosen = videos.select(rows)
+        outside = fold_rows(data, fold, settings)
+        chosen = videos.select(outside)
         for repeat in range(distillation.repeats):
             name = teacher_name(fold, repeat)
             log(f"teacher {name} of {distillation.folds} folds, sees {sees}")
             own_seed = seed + fold + BETWEEN_REPEATS * repeat
             model = new_teacher(data, settings, names, sees, own_seed)
             if isinstance(model, DFXVLMForClassification):
-                model.scaler.fit(dense[rows])
+                model.scaler.fit(dense[outside])
             loss = label_objective(chosen, settings)
             kept = None if checkpoints is None else checkpoints.child(name)
-            history = fit(model, chosen, loss, training, own_seed, validation=videos.select(tuning), checkpoints=kept)
+            rows, validation = with_wide_path(model, settings, loss, chosen, videos.select(tuning))
+            history = fit(model, rows, loss, training, own_seed, validation=validation, checkpoints=kept)
             teachers[name] = (model.cpu(), history)  # the device holds one teacher at a time
     return teachers
 

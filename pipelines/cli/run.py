@@ -65,7 +65,7 @@ def ablate(
     fresh: FreshOption = False,
 ) -> None:
     """Study a task: methods, mappings, temperatures and fewer labels over one teacher, as a page of tables."""
-    from models.evaluation.metrics import TITLES
+    from models.evaluation.metrics import titles
     from pipelines.local.run import run_study
     from pipelines.request import Request
 
@@ -74,8 +74,9 @@ def ablate(
     _announce(request)
     result, report, measures = run_study(request, where, seeds, not fresh, StepProgress)
     _print_steps(result)
-    table = Table("model", *TITLES.values(), title=f"all labels, means over {seeds} seeds")
-    full = measures[measures.share == 1.0].groupby("model", sort=False)[list(TITLES)].mean()
+    shown = titles(request.task.judge)
+    table = Table("model", *shown.values(), title=f"all labels, means over {seeds} seeds")
+    full = measures[measures.share == 1.0].groupby("model", sort=False)[list(shown)].mean()
     for name, values in full.iterrows():
         table.add_row(str(name), *(f"{value:.4f}" for value in values))
     out.print(table)
@@ -109,6 +110,7 @@ def described(finished: "Finished") -> dict[str, Any]:
         "reason": outcome.verdict.reason,
         "version": outcome.version,
         "metrics": {name: model.metrics for name, model in outcome.evaluation.models.items()},
+        "peers": {name: model.metrics for name, model in outcome.evaluation.peers.items()},
         "warnings": finished.warnings,
         "report": str(outcome.report),
         "seconds": round(finished.result.seconds, 1),
@@ -149,14 +151,17 @@ def _print_steps(result: "RunResult") -> None:
 
 def _print_outcome(finished: "Finished") -> None:
     from corpus.contract import read_manifest
-    from models.evaluation.metrics import TITLES
+    from models.evaluation.metrics import titles
 
     outcome = finished.outcome
     simulated = " (simulated)" if read_manifest(finished.request.corpus).simulated else ""
-    judged, *others = TITLES.values()
+    judged, *others = titles(outcome.evaluation.judge).values()
     title = f"{outcome.evaluation.rows['evaluation']} evaluation rows{simulated}"
     table = Table("model", judged, "95 % interval", *others, title=title)
-    for name, values in outcome.evaluation.models.items():
+    evaluation = outcome.evaluation
+    for name, values in {**evaluation.models, **evaluation.peers}.items():
+        if name == next(iter(evaluation.peers), None):
+            table.add_section()
         judged, *others = (f"{value:.4f}" for value in values.metrics.values())
         table.add_row(name, judged, f"{values.interval[0]:.4f} to {values.interval[1]:.4f}", *others)
     out.print(table)

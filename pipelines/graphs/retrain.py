@@ -14,6 +14,7 @@ from components.gate import gate
 from components.nominate import nominate
 from components.package import package
 from components.register import register
+from components.score_peers import score_peers
 from components.score_teacher import score_teacher
 from components.train_baseline import train_baseline
 from components.train_teacher import train_teacher
@@ -29,7 +30,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
     settings = resolved_settings(task)
 
     def build(inputs: Inputs) -> None:
-        """Every step names what it reads: only the teacher's two steps are given the privileged artifact."""
+        """Every step names what it reads: the privileged artifact goes to the teacher's two steps and to the peers."""
         prepared = prepare(task, inputs)
         seed, checkpoints = inputs.seed, inputs.checkpoints
         rows, privileged = prepared.rows, prepared.privileged
@@ -41,7 +42,8 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         soft_targets = scored.outputs["soft_targets"]
         distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
         networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
-        judged = evaluate(**rows, **networks, teacher_scores=teacher_scores, seed=seed)
+        peers = score_peers(**rows, privileged=privileged, seed=seed).outputs["peer_scores"]
+        judged = evaluate(**rows, **networks, teacher_scores=teacher_scores, peer_scores=peers, seed=seed)
         evidence = {
             "facts": prepared.facts,
             "evaluation": judged.outputs["evaluation"],

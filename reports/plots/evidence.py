@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from models.evaluation.judging import MODELS, Evaluation
-from models.evaluation.metrics import JUDGED, TITLES
+from models.evaluation.metrics import JUDGES
 from reports.plots.figures import BINS, COLOURS, axes_of, svg
 
 Probabilities = dict[str, np.ndarray]
@@ -12,7 +12,7 @@ Probabilities = dict[str, np.ndarray]
 
 def judged_bars(evaluation: Evaluation) -> str:
     """The metric that is judged, of each model, with its 95 % interval."""
-    title = TITLES[JUDGED]
+    title = JUDGES[evaluation.judge].title
     figure, axes = axes_of(f"{title} on the evaluation rows", "", f"{title}, with 95 % interval")
     for position, name in enumerate(MODELS):
         values = evaluation.models[name]

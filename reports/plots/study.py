@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from models.evaluation.metrics import METRICS
+from models.evaluation.metrics import titles
+from models.settings import Judge
 from models.studies.statistics import Interval
 from models.studies.variants import BASELINE, CPFD, PFD
 from reports.plots.figures import BINS, COLOURS, axes_of, svg
@@ -11,18 +12,18 @@ from reports.plots.figures import BINS, COLOURS, axes_of, svg
 MODEL_COLOURS = {BASELINE: COLOURS["baseline"], PFD: "#57ab5a", CPFD: COLOURS["student"], "teacher": COLOURS["teacher"]}
 
 
-def bars(measures: pd.DataFrame, names: list[str]) -> str:
+def bars(measures: pd.DataFrame, judge: Judge, names: list[str]) -> str:
     """The first two metrics of the four models with their intervals over seeds, a dot a seed."""
-    shown = METRICS[:2]  # three bars a model would be too thin to read
-    figure, axes = axes_of(" and ".join(each.title for each in shown), "", "with 95 % interval over seeds")
+    shown = list(titles(judge).items())[:2]  # three bars a model would be too thin to read
+    figure, axes = axes_of(" and ".join(title for _, title in shown), "", "with 95 % interval over seeds")
     for position, name in enumerate(names):
         own = measures[measures.model == name]
-        for shift, (metric, hatch) in enumerate(zip(shown, ("", "//"), strict=True)):
-            value = Interval.of(own[metric.name].to_numpy())
+        for shift, ((metric, _), hatch) in enumerate(zip(shown, ("", "//"), strict=True)):
+            value = Interval.of(own[metric].to_numpy())
             x = position + 0.4 * shift - 0.2
             axes.bar(x, value.mean, 0.38, color=MODEL_COLOURS[name], hatch=hatch, edgecolor="white")
             axes.errorbar(x, value.mean, yerr=np.nan_to_num(value.half), color="#1f2328", capsize=3)
-            axes.plot(np.full(len(own), x), own[metric.name], ".", color="#1f2328", markersize=3)
+            axes.plot(np.full(len(own), x), own[metric], ".", color="#1f2328", markersize=3)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylim(0, 1)
     return svg(figure)

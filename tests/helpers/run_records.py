@@ -24,12 +24,22 @@ FACTS = {
 
 def evaluation(difference: float = 0.05) -> Evaluation:
     def metrics(f1: float) -> ModelMetrics:
-        return ModelMetrics(metrics={"f1": f1, "roc_auc": 0.8}, interval=(f1 - 0.1, f1 + 0.1), threshold=0.5)
+        return ModelMetrics(
+            metrics={"f1": f1, "roc_auc": 0.8, "pr_auc": 0.7},
+            judged=f1,
+            interval=(f1 - 0.1, f1 + 0.1),
+            threshold=0.5,
+            predicted={"no": 0.5, "yes": 0.5},
+        )
 
     return Evaluation(
         classes=("no", "yes"),
+        judge="f1",
+        rarer="yes",
         rows={"tuning": 10, "evaluation": 20},
         positives={"no": 10, "yes": 10},
+        peers={"TF-IDF": metrics(0.65), "stacked": metrics(0.85)},
+        raw_peers=("TF-IDF",),
         models={"baseline": metrics(0.7), "student": metrics(0.7 + difference), "teacher": metrics(0.9)},
         difference=difference,
         difference_interval=(-0.1, 0.1),

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from run_records import evaluation
 
-from models.evaluation.metrics import METRICS
+from models.evaluation.metrics import titles
 from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
 from reports.plots import evidence, study
 from reports.plots.figures import BINS
@@ -21,7 +21,7 @@ def measures(rng) -> pd.DataFrame:
     """Three seeds a model and share of labels, whose figures lie near each other and far from zero."""
     rows = [(name, seed, share) for name in NAMES for seed in range(3) for share in (1.0, 0.5)]
     table = pd.DataFrame(rows, columns=["model", "seed", "share"])
-    return table.assign(**{metric.name: rng.uniform(0.8, 0.82, len(table)) for metric in METRICS})
+    return table.assign(**{metric: rng.uniform(0.8, 0.82, len(table)) for metric in titles("f1")})
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_bars_of_the_report_start_at_zero(drawn, rng):
 
 
 def test_bars_of_a_study_start_at_zero(drawn, measures, rng):
-    study.bars(measures[measures.share == 1.0], NAMES)
+    study.bars(measures[measures.share == 1.0], "f1", NAMES)
     study.alphas({"tanh": (np.linspace(0, 1, 9), np.linspace(1, 0, 9))}, rng.random(50))
     assert [len(bars_of(figure)) for figure in drawn] == [2 * len(NAMES), BINS]
     assert all(stand_on_zero(figure) for figure in drawn)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, matthews_corrcoef
 
 from models.evaluation.judging import EvaluationError, evaluate
-from models.evaluation.metrics import best_threshold, f1, pr_auc, roc_auc
-from models.evaluation.resampling import bootstrap_f1
+from models.evaluation.metrics import Ruler, pr_auc, roc_auc
+from models.evaluation.resampling import bootstrap_judged
 
 
 def scored(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np.ndarray:
@@ -14,11 +14,32 @@ def scored(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np.
     return np.stack([1 - positive, positive], axis=1)
 
 
-def test_the_threshold_is_the_best_of_all(rng):
+@pytest.mark.parametrize(
+    ("judge", "reference"),
+    [
+        ("f1", f1_score),
+        ("macro_f1", lambda labels, decided: f1_score(labels, decided, average="macro")),
+        ("mcc", matthews_corrcoef),
+    ],
+)
+def test_the_threshold_is_the_best_of_all_by_what_judges(rng, judge, reference):
     labels = (rng.random(300) < 0.2).astype(int)
-    scores = scored(rng, labels, 1.0)[:, 1]
-    chosen = f1_score(labels, scores >= best_threshold(scores, labels))
-    assert chosen == pytest.approx(max(f1_score(labels, scores >= each) for each in np.unique(scores)))
+    probabilities = scored(rng, labels, 1.0)
+    scores = probabilities[:, 1]
+    ruler = Ruler(judge, 2)
+    chosen = (scores >= ruler.choose_threshold(probabilities, labels)).astype(int)
+    best = max(reference(labels, (scores >= each).astype(int)) for each in np.unique(scores))
+    assert reference(labels, chosen) == pytest.approx(best)
+    assert ruler.measured(labels, probabilities, chosen)[judge] == pytest.approx(best)
+
+
+def test_f1_is_that_of_the_rarer_class(rng):
+    labels = (rng.random(300) < 0.8).astype(int)
+    ruler = Ruler.of("f1", labels, 2)
+    decided = (scored(rng, labels, 1.0)[:, 1] > 0.5).astype(int)
+    assert ruler.values(ruler.confusion(labels, decided)) == pytest.approx(f1_score(labels, decided, pos_label=0))
+    assert Ruler.of("f1", 1 - labels, 2).rarer == 1
+    assert Ruler.of("f1", np.array([0, 1]), 2).rarer == 1
 
 
 def test_known_areas():
@@ -27,15 +48,33 @@ def test_known_areas():
     assert roc_auc(labels, perfect) == pr_auc(labels, perfect) == 1
     three = np.eye(3)[[0, 1, 2]]
     assert roc_auc(np.array([0, 1, 2]), three) == 1
-    assert f1(np.array([0, 1, 2]), np.array([0, 1, 1]), 3) == pytest.approx((1 + 2 / 3 + 0) / 3)
+    ruler = Ruler("f1", 3)
+    found = ruler.values(ruler.confusion(np.array([0, 1, 2]), np.array([0, 1, 1])))
+    assert found == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
-def test_bootstrap_agrees_with_the_metric_and_pairs_the_models(rng):
+@pytest.mark.parametrize("judge", ["f1", "macro_f1", "mcc"])
+def test_bootstrap_agrees_with_the_metric_and_pairs_the_models(rng, judge):
     labels = (rng.random(400) < 0.3).astype(int)
     decided = (scored(rng, labels, 1.0)[:, 1] > 0.5).astype(int)
-    samples = bootstrap_f1(labels, [decided, decided], 2, seed=0)
+    ruler = Ruler(judge, 2)
+    samples = bootstrap_judged(labels, [decided, decided], ruler, seed=0)
     assert (samples[:, 0] == samples[:, 1]).all()
-    assert samples[:, 0].mean() == pytest.approx(f1(labels, decided, 2), abs=0.01)
+    assert samples[:, 0].mean() == pytest.approx(float(ruler.values(ruler.confusion(labels, decided))), abs=0.01)
+
+
+def test_peers_stand_beside_the_models_and_the_best_of_raw_input_is_the_floor(rng):
+    labels = (rng.random(2_000) < 0.3).astype(int)
+    strengths = {"baseline": 0.4, "student": 0.8, "teacher": 1.2, "weak": 0.2, "strong": 0.6, "knows more": 2.0}
+    probabilities = {name: scored(rng, labels, strength) for name, strength in strengths.items()}
+    judging = np.arange(2_000) >= 500
+    found = evaluate(probabilities, labels, judging, ("no", "yes"), 0, "mcc", ["weak", "strong"])
+    assert list(found.models) == ["baseline", "student", "teacher"]
+    assert set(found.peers) == {"weak", "strong", "knows more"}
+    assert found.floor is not None
+    assert found.floor[0] == "strong"
+    assert found.judge == "mcc"
+    assert sum(found.models["student"].predicted.values()) == pytest.approx(1)
 
 
 def test_a_better_student_closes_the_gap(rng):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from models.evaluation.metrics import best_factors, decide, f1
+from models.evaluation.metrics import Ruler, decide
 from models.studies.statistics import Interval, compare, compare_rows, gap_closed, measure, teacher_loss_table
 from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
 
@@ -104,9 +104,11 @@ def test_a_corrected_prior_finds_rare_classes_and_keeps_even_ones(rng):
     labels = rng.choice(3, size=2_000, p=[0.9, 0.06, 0.04])
     logits = np.log([0.9, 0.06, 0.04]) + 1.5 * np.eye(3)[labels] + rng.normal(size=(2_000, 3))
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    factors = best_factors(probabilities[:1_000], labels[:1_000])
-    after, before = (f1(labels[1_000:], decide(probabilities[1_000:], each), 3) for each in (factors, (1.0, 1.0, 1.0)))
+    ruler = Ruler("f1", 3)
+    factors = ruler.choose_threshold(probabilities[:1_000], labels[:1_000])
+    decided = (decide(probabilities[1_000:], each) for each in (factors, (1.0, 1.0, 1.0)))
+    after, before = (ruler.values(ruler.confusion(labels[1_000:], each)) for each in decided)
     assert after > before + 0.05
     assert factors[2] > factors[0]
     even = np.arange(300) % 3
-    assert set(best_factors(np.eye(3)[even], even)) == {1.0}
+    assert set(ruler.choose_threshold(np.eye(3)[even], even)) == {1.0}

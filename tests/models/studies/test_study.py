@@ -92,10 +92,3 @@ def test_a_rare_class_keeps_a_row_of_every_fold():
         kept = thinned[thinned.split == "train"]
         assert set(kept.fold[kept.label == "rare"]) == {0, 1, 2}
         assert (kept.label == "rare").sum() == 3
-
-
-def test_patience_is_as_many_steps_in_a_step_matched_baseline(recipe):
-    training = recipe.training.model_copy(update={"epochs": 4, "patience": 2})
-    settings = recipe.model_copy(update={"training": training})
-    assert Variant(name="x", epochs=10).settings(settings).training.patience == 5
-    assert Variant(name="x", epochs=10).settings(recipe).training.patience == recipe.training.patience * 5

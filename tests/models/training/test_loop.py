@@ -1,6 +1,7 @@
 """The loop and the trainings that stand on it, on real clips of the small corpus."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ import torch
 from models.data.clip_stream import ClipStream, write_sources
 from models.data.loading import Loader
 from models.data.run_data import open_run
-from models.distillation.losses import label_loss, supervised_loss
+from models.distillation.losses import supervised_loss
+from models.training.devices import checkpoint_activations
 from models.training.loop import TrainingError, fit
-from models.training.memory import checkpoint_activations
 from models.training.new_networks import new_classifier
 from models.training.objective import inverse_frequency, parameter_groups
 from models.training.prediction import predict_logits
+from models.training.stopping import calibrated_loss
 from models.training.students import train_baseline
 
 
@@ -141,15 +143,17 @@ def test_half_precision_trains_to_about_the_same_loss(run_data, recipe):
 
 
 def test_training_stops_early_and_puts_the_best_weights_back(run_data, recipe):
-    training = recipe.training.model_copy(update={"epochs": 40, "patience": 2, "learning_rate": 3e-3, "batch_size": 16})
-    train, threshold = run_data.rows("train").select(np.arange(40)), run_data.rows("tuning")
-    model = new_classifier(run_data, recipe, 0)
-    history = fit(model, train, supervised, training, 0, lambda _: None, validation=threshold)
+    changes = {"epochs": 40, "patience": 6, "least_steps": 0, "learning_rate": 3e-3, "batch_size": 16}
+    training = recipe.training.model_copy(update=changes)
+    train, tuning = (replace(rows, ngrams=None) for rows in (run_data.rows("train"), run_data.rows("tuning")))
+    plain = recipe.model_copy(update={"network": recipe.network.model_copy(update={"wide": None})})
+    model = new_classifier(run_data, plain, 0)
+    history = fit(model, train.select(np.arange(40)), supervised, training, 0, lambda _: None, validation=tuning)
     assert 3 <= len(history) < 40
     losses = [row["tuning_loss"] for row in history]
-    assert min(losses) == losses[-3]
-    logits = torch.from_numpy(predict_logits(model, threshold, 16))
-    assert float(label_loss(logits, threshold.labels).mean()) == pytest.approx(min(losses), rel=1e-5)
+    logits = predict_logits(model, tuning, 16)
+    assert calibrated_loss(logits, tuning.labels.numpy()) == pytest.approx(min(losses), rel=1e-5)
+    assert losses[-1] > min(losses)
 
 
 def test_a_batch_that_does_not_fit_is_told_with_the_largest_that_does(run_data, recipe):

@@ -1,0 +1,77 @@
+"""The wide path's weights: a logistic regression on a training's own targets, fitted before the network's layers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from torch import Tensor
+
+from models.data.dataset import Videos
+from models.data.ngrams import Counts
+from models.data.tensors import Batch, Losses
+from models.networks.wide import WidePath, inverse_frequency, weighted_counts
+from models.settings import WideSettings
+
+# L-BFGS ends once a step lowers the loss by less than a millionth: what it would still win no threshold shows.
+SOLVER = {"maxiter": 200, "ftol": 1e-6}
+FOLD_SEED = 0  # which rows are whose part matters to nobody: every training of a run has the same parts
+LossFunction = Callable[[Tensor, Batch], Losses]
+
+
+def fit_wide_path(path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings) -> Tensor:
+    """Fit ``path`` to all ``videos``, in place.
+
+    Args:
+        loss: what the network will minimise as well: logits and a batch without raw input to named losses, means over
+            the rows.
+
+    Returns:
+        logits (N, C) of models that were each fitted to the other parts of the videos. What the network's layers learn
+        starts from these: those of ``path`` itself would leave them nothing to explain (cross-fitting, Dao et al.,
+        ICLR 2021).
+    """
+    assert videos.ngrams is not None  # noqa: S101 - the caller has a wide path, and so what it reads
+    out_of_fold = torch.empty(len(videos), len(path.bias))
+    parts = np.random.default_rng(FOLD_SEED).permutation(len(videos)) % settings.folds
+    for part in range(settings.folds):
+        inside, outside = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
+        if len(inside) and len(outside):
+            _fit(path, videos.select(outside), loss, settings)
+            out_of_fold[inside] = path.logits(videos.ngrams[inside])
+    _fit(path, videos, loss, settings)
+    return out_of_fold
+
+
+def _fit(path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings) -> None:
+    counts: Any = videos.ngrams
+    idf = inverse_frequency(counts)
+    weight, bias = fit_linear(weighted_counts(counts, idf), videos.targets(), loss, len(path.bias), settings)
+    for buffer, values in ((path.idf, idf), (path.weight, weight), (path.bias, bias)):
+        buffer.copy_(torch.from_numpy(values))
+
+
+def fit_linear(
+    inputs: Counts, batch: Batch, loss: LossFunction, classes: int, settings: WideSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (columns, C) and bias (C,) that minimise the rows' summed loss + |weights|^2 / (2 inverse_penalty)."""
+    used = np.unique(inputs.indices)  # what no row has keeps a weight of 0
+    rows = inputs[:, used].astype(np.float64)
+    columns = rows.T.tocsr()
+    penalty = 1 / settings.inverse_penalty
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weight, bias = flat[:-classes].reshape(-1, classes), flat[-classes:]
+        logits = torch.from_numpy(rows @ weight + bias).requires_grad_()
+        total = loss(logits, batch)["loss"] * len(logits)
+        (gradient,) = torch.autograd.grad(total, logits)
+        slope = columns @ gradient.numpy() + penalty * weight
+        value = float(total.detach()) + penalty / 2 * float((weight**2).sum())
+        return value, np.concatenate([slope.ravel(), gradient.sum(0).numpy()])
+
+    start = np.zeros((len(used) + 1) * classes)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options=SOLVER).x
+    weight = np.zeros((inputs.shape[1], classes), np.float32)
+    weight[used] = found[:-classes].reshape(-1, classes)
+    return weight, found[-classes:].astype(np.float32)

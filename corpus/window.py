@@ -142,13 +142,18 @@ def newest_labels(labels: pd.DataFrame, end: datetime) -> pd.DataFrame:
     return newest[["video_id", "label", "labeled_at"]]
 
 
+def groups_of(catalogue: pd.DataFrame) -> pd.Series:
+    """The group of each row (N,); a video without one is a group of its own."""
+    return catalogue.group_id.fillna("video " + catalogue.video_id)
+
+
 def assign_splits(catalogue: pd.DataFrame, settings: WindowSettings, seed: int) -> np.ndarray:
     """Split names (N,). Groups are cut whole, in the order of their first labelled video or of a seeded draw.
 
     A video without a label is ``unlabelled``, unless its group judges: then it is ``held_out`` and trains nothing.
     """
     labelled = catalogue.label.notna().to_numpy()
-    groups = catalogue.group_id.fillna("video " + catalogue.video_id)
+    groups = groups_of(catalogue)
     sizes = groups[labelled].value_counts(sort=False)
     order = groups[labelled].drop_duplicates().to_numpy()  # the catalogue is in the order of publication
     if settings.split == "random":
@@ -173,7 +178,7 @@ def assign_folds(catalogue: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
         fold[train] = 0
         return fold
     rows = catalogue.iloc[train]
-    groups = rows.group_id.fillna("video " + rows.video_id)
+    groups = groups_of(rows)
     if groups.nunique() < folds:
         raise CorpusError(f"{groups.nunique()} groups of training videos cannot make {folds} folds: use fewer folds")
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

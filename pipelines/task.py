@@ -82,6 +82,17 @@ def task_files(folder: Path | None = None) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def task_path(name: str, folder: Path | None = None) -> Path:
+    """The file of a task, as ``load_task`` finds it. Raises TaskError if there is none."""
+    files = task_files(folder)
+    path = Path(name).expanduser() if "/" in name or name.endswith((".yaml", ".yml")) else files.get(name)
+    if path is None:
+        raise TaskError(f"there is no task {name}: there are {', '.join(files)}; a task file is named by its path")
+    if not path.is_file():
+        raise TaskError(f"there is no task file at {path}")
+    return path
+
+
 def load_task(name: str, folder: Path | None = None) -> Task:
     """A task by its name, looked up in ``folder`` and then among the built-in ones, or by the path of its file.
 
@@ -89,12 +100,7 @@ def load_task(name: str, folder: Path | None = None) -> Task:
         TaskError: unknown task, or a file that is not YAML, repeats a key, or has a wrong key or value;
             the message names the line.
     """
-    files = task_files(folder)
-    path = Path(name).expanduser() if "/" in name or name.endswith((".yaml", ".yml")) else files.get(name)
-    if path is None:
-        raise TaskError(f"there is no task {name}: there are {', '.join(files)}; a task file is named by its path")
-    if not path.is_file():
-        raise TaskError(f"there is no task file at {path}")
+    path = task_path(name, folder)
     task = read_settings(path, Task, TaskError, _with_profile)
     if task.task != path.stem:
         raise TaskError(f"{path.name} is named after another task than the one it describes, {task.task}")

@@ -40,6 +40,11 @@ class Workspace:
         return self.folder / "clips"
 
     @property
+    def tuning(self) -> Path:
+        """Databases of trials, one a task."""
+        return self.folder / "tuning"
+
+    @property
     def tasks(self) -> Path:
         """The user's own task files."""
         return self.folder / "tasks"

@@ -67,3 +67,13 @@ class StepProgress(Progress):
     def _elapsed(self) -> str:
         minutes, seconds = divmod(int(time.monotonic() - self.began), 60)
         return f"{minutes}:{seconds:02d}"
+
+
+class TrialProgress(StepProgress):
+    """The steps of a tuning, and each of its trials as a line that stays."""
+
+    def said(self, step: str, line: str) -> None:
+        if step == "tune" and line.startswith("trial "):
+            self._line(line)
+        else:
+            super().said(step, line)

@@ -1,4 +1,4 @@
-"""The commands that run a task: the main job, a study; and the graph for a cluster."""
+"""The commands that run a task: the main job, a study, a tuning; and the graph for a cluster."""
 
 import json
 from pathlib import Path
@@ -20,11 +20,13 @@ from pipelines.cli.options import (
     TasksOption,
     WorkspaceOption,
     chosen_task,
+    tasks_folder,
     workspace_at,
 )
-from pipelines.cli.output import StepProgress, out
+from pipelines.cli.output import StepProgress, TrialProgress, out
 
 if TYPE_CHECKING:
+    from models.studies.search_space import Tuned
     from pipelines.local.run import Finished
     from pipelines.local.runner import RunResult
     from pipelines.request import Request
@@ -81,6 +83,53 @@ def ablate(
         table.add_row(str(name), *(f"{value:.4f}" for value in values))
     out.print(table)
     out.print(f"Report: {report}")
+
+
+def tune(
+    task: TaskArgument,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in all, with those that were made before.")] = 20,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: TASK_tuned.yaml in the folder of task files.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="URL of the trials' database. Default: a file in the workspace.")
+    ] = None,
+    end: EndOption = None,
+    months: MonthsOption = MONTHS,
+    workspace: WorkspaceOption = HERE,
+    tasks: TasksOption = None,
+) -> None:
+    """Search a task's settings on folds of its training rows: the best ones as a task file to compare and take over."""
+    from pipelines.local.run import run_tuning
+    from pipelines.request import Request
+    from pipelines.task import load_task, task_path
+    from pipelines.tuned_task import tuned_path, write_tuned
+
+    where = workspace_at(workspace)
+    folder = tasks_folder(where, tasks)
+    original, chosen = task_path(task, folder), load_task(task, folder)
+    target = tuned_path(chosen, folder, output)
+    request = Request.in_workspace(chosen, where, end, months)
+    _announce(request)
+    result, tuned = run_tuning(request, where, trials, storage, TrialProgress)
+    _print_steps(result)
+    _print_tuned(tuned)
+    write_tuned(original, chosen, tuned, target)
+    out.print(f"Task file: {target}\nCompare on rows that no trial saw: 'cpfd run {task}' and 'cpfd run {target}'")
+
+
+def _print_tuned(tuned: "Tuned") -> None:
+    title = f"trial {tuned.best_trial} of {tuned.trials}, {tuned.folds} folds of the training rows"
+    table = Table("setting", "the task's own", "best", title=title)
+    for path, value in tuned.best.items():
+        table.add_row(path, *(_written(each) for each in (tuned.own[path], value)))
+    table.add_row(f"mean {tuned.metric}", f"{tuned.own_value:.4f}", f"{tuned.best_value:.4f}")
+    out.print(table)
+
+
+def _written(value: Any) -> str:
+    """A setting in a cell: a kind by its name."""
+    return str(value["name"]) if isinstance(value, dict) else f"{value:g}"
 
 
 def compile_(

@@ -1,4 +1,4 @@
-"""What finished runs left: the main job's in MLflow, a study's and a pre-training's in their folders."""
+"""What finished runs left: the main job's in MLflow, a study's, a tuning's and a pre-training's in their folders."""
 
 import shutil
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from common.artifacts import EVALUATION
 from common.files import whole
 from models.evaluation.judging import Evaluation
+from models.studies.search_space import Tuned
 from pipelines.workspace import Workspace
 from promotion.gate import Verdict
 from promotion.records import VERSION, fetch_evidence
@@ -47,6 +48,12 @@ def find_study(folder: Path) -> tuple[Path, pd.DataFrame]:
     page = folder / "study.html"
     page.write_bytes(report.read_bytes())
     return page, pq.read_table(measures).to_pandas()
+
+
+def find_tuned(folder: Path) -> Tuned:
+    """What a finished tuning came to."""
+    (best,) = folder.glob("**/tune/best")
+    return Tuned.model_validate_json(best.read_text())
 
 
 def keep_start(folder: Path, target: Path) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from common.errors import UserError
+from models.studies.search_space import Tuned
 from pipelines.local.adoption import claim_place
 from pipelines.local.left_over import last_seen, settle_killed_runs
-from pipelines.local.outcome import Outcome, find_outcome, find_study, keep_start
-from pipelines.local.run_state import FINISHED, MAIN, PRETRAINING, STUDY
+from pipelines.local.outcome import Outcome, find_outcome, find_study, find_tuned, keep_start
+from pipelines.local.run_state import FINISHED, MAIN, PRETRAINING, STUDY, TUNING
 from pipelines.local.runner import LOG_FILE, RunFailed, RunResult, run_locally, steps_of
 from pipelines.local.step_log import Progress
 from pipelines.request import Request
@@ -96,6 +97,30 @@ def run_pretraining(request: Request, workspace: Workspace, output: Path, watchi
         result = _run(pretrain_pipeline(request.task), request, workspace, True, watching, PRETRAINING)
         keep_start(result.folder, output)
         return result
+
+
+def run_tuning(
+    request: Request, workspace: Workspace, trials: int, storage: str | None = None, watching: Watching = unwatched
+) -> tuple[RunResult, Tuned]:
+    """Tune a task: ``trials`` trials in all, those of earlier calls included. Returns the run and what it came to.
+
+    Args:
+        storage: the URL of the trials' database; by default a file of the task's in the workspace.
+
+    Raises:
+        TuningError: the database cannot be opened.
+    """
+    from models.studies.trials import open_storage
+    from pipelines.graphs.tune import tune_pipeline
+
+    if storage is None:
+        workspace.tuning.mkdir(parents=True, exist_ok=True)
+        storage = f"sqlite:///{workspace.tuning / request.task.task}.db"
+    open_storage(storage)  # said before the work rather than after it, if it cannot be
+    with _alone(request, workspace):
+        pipeline = tune_pipeline(request.task, trials, storage)
+        result = _run(pipeline, request, workspace, True, watching, TUNING)
+        return result, find_tuned(result.folder)
 
 
 def _run(

@@ -14,7 +14,7 @@ from common.files import whole
 
 STATE_FILE = "state.json"
 RUNNING, FINISHED, FAILED, STOPPED = "running", "finished", "failed", "stopped"
-MAIN, STUDY, PRETRAINING = "main job", "study", "pre-training"
+MAIN, STUDY, PRETRAINING, TUNING = "main job", "study", "pre-training", "tuning"
 
 
 @dataclass

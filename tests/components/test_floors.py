@@ -41,6 +41,8 @@ BARE_MACHINE = {
     "fsspec",
     "safetensors",
     "scipy",
+    "optuna",  # studies.trials alone: which settings are tried next
+    "sqlalchemy",  # whose errors it turns into a sentence
 }
 
 

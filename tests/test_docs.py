@@ -17,7 +17,7 @@ from pipelines.task import Task
 PAGES = {
     path.name: path.read_text() for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"))
 }
-STUDY_STEPS = {"thin_labels", "train_variants", "measure_cost", "compare_variants", "pretrain"}
+STUDY_STEPS = {"thin_labels", "train_variants", "measure_cost", "compare_variants", "pretrain", "tune"}
 
 
 def test_the_pages_are_found():

@@ -13,6 +13,7 @@ HEAVY = {
     "kfp",
     "matplotlib",
     "mlflow",
+    "optuna",
     "pandas",
     "sklearn",
     "torch",
@@ -29,7 +30,9 @@ print(",".join(sorted(set(sys.modules) & set({heavy!r}))))
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["tasks"], ["status"], ["status", "--json"]], ids=" ".join
+    "arguments",
+    [["--help"], ["run", "--help"], ["tune", "--help"], ["tasks"], ["status"], ["status", "--json"]],
+    ids=" ".join,
 )
 def test_a_light_command_imports_nothing_heavy(arguments, tmp_path):
     place = ["--workspace", str(tmp_path)] if "--help" not in arguments else []

@@ -50,3 +50,16 @@ def test_a_warning_of_a_step_is_a_line_of_its_own_and_as_it_was_said(clock, log)
     with output.StepProgress(1) as progress:
         progress.warned("3 titles are [bold] :warning: short")
     assert log.getvalue() == "Warning: 3 titles are [bold] :warning: short\n"
+
+
+def test_a_trial_of_a_tuning_is_a_line_that_stays_and_what_a_training_says_is_none(clock, log):
+    with output.TrialProgress(6) as progress:
+        progress.started("tune", 6)
+        progress.said("tune", "epoch 1/2  loss 0.7")
+        clock.now += 61
+        progress.said("tune", "trial 1/20: F1 0.7311; best 0.7311 (trial 1); rate [1]")
+        progress.said("decode-clips", "trial clips")
+    assert log.getvalue().splitlines() == [
+        "0:00  step 6/6 tune …",
+        "1:01  trial 1/20: F1 0.7311; best 0.7311 (trial 1); rate [1]",
+    ]

@@ -16,36 +16,44 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
 from benchmarks.evidence_page import Data, page
-from benchmarks.real_data.preparing import PREPARATIONS, prepare
-from common.artifacts import EVALUATION
-from common.source import ROOT, project_digest
-from corpus.contract import LABELS, CorpusError, day_after, newest_publication, read_table
-from corpus.importing.importer import import_corpus
-from corpus.importing.mapping import read_mapping
-from corpus.simulation.causes import SimulationSettings
-from corpus.simulation.simulate import simulate
-from corpus.validation.raw_window import media_facts, set_aside_catalogue
-from corpus.window import newest_labels, select_window, window_start
+from benchmarks.evidence_rows import clips_of, kept, make_clips, make_corpus, window_of
+from common.artifacts import JUDGING
+from common.source import ROOT
 from feature_repo.retrieval import retrieve_features
-from models.data.clips import probe, write_clips
-from models.data.run_data import open_run
+from models.data.run_data import RunData, open_run
+from models.evaluation.peers import peer_scores
 from models.evaluation.scoring import score_teachers
-from models.studies.study import Variant, step_matched_epochs, teacher_rows, thin_labels, train_variant
-from models.studies.variants import IN_SAMPLE, MAIN, PRIVILEGED, STEPS, TEACHER, VANILLA_KD
+from models.studies.study import (
+    Variant,
+    in_equal_steps,
+    peer_rows,
+    step_matched_epochs,
+    teacher_rows,
+    train_variant,
+)
+from models.studies.variants import (
+    IN_SAMPLE,
+    MAIN,
+    PRIVILEGED,
+    RIVALS,
+    SELF_TRAINING,
+    STEPS,
+    TEACHER,
+    VANILLA_KD,
+    other_teacher,
+)
+from models.training.new_networks import Teacher
 from models.training.teachers import train_teachers
 from pipelines.task import Task, load_task
 
-AVERAGED = Variant(name="CPFD, three teachers a fold", changes={"method": "cpfd", "repeats": 3})
-KEPT = ROOT / "build" / "evidence"
+SOFT_LABELS = tuple(each for each in RIVALS if each.name.startswith("label smoothing"))
 
 
 DATA = (
@@ -60,89 +68,16 @@ DATA = (
 )
 
 
-def kept() -> Path:
-    """Where all that this code made is kept."""
-    return KEPT / project_digest("benchmarks")
-
-
-def make_corpus(data: Data, real: Path, seed: int) -> Path:
-    """The corpus of a task, made once; data that is prepared with a seed makes one a seed."""
-    if data.mapping is None or data.source is None:
-        corpus = kept() / "corpora" / "simulated"
-        if not corpus.exists():
-            simulate(corpus, SimulationSettings(videos=2_000))
-        return corpus
-    prepared = data.source in PREPARATIONS
-    name = f"{data.source}-{seed}" if prepared else data.source
-    corpus, source = kept() / "corpora" / name, real / data.source
-    if not corpus.exists():
-        if prepared:
-            source = kept() / "prepared" / name
-            prepare(data.source, real / data.source, source, seed)
-        import_corpus(read_mapping(ROOT / "examples" / data.mapping), source, corpus)
-    return corpus
-
-
-def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
-    """The task, and its sound rows as this seed draws them."""
-    task = load_task(data.task)
-    end = day_after(newest_publication(corpus).as_py())
-    folds = task.distillation.folds
-    rows = select_window(
-        corpus, task.labels, task.classes, window_start(end, data.months), end, task.window, folds, seed
-    )
-    if data.judged_by is not None:
-        rows = judged_by(rows, corpus, data.judged_by, end)
-    if "frames" in task.modalities:
-        rows = rows[rows.video_id.isin(sound_videos(rows, corpus))].drop_duplicates("video_id").reset_index(drop=True)
-    return task, thin_labels(rows, data.labels, folds, seed)
-
-
-def judged_by(rows: pd.DataFrame, corpus: Path, labels: str, end: datetime) -> pd.DataFrame:
-    """The catalogue with the corpus's labels of that name on its evaluation rows; all other rows keep their own.
-
-    Only what judges is better than what a user has: thresholds and stopping are chosen by the labels of the task.
-    """
-    made = read_table(corpus / "labels", LABELS, pc.field("task") == labels).to_pandas()
-    known = newest_labels(made, end).set_index("video_id").label
-    evaluation = rows.split == EVALUATION
-    judging = rows.label.where(~evaluation, rows.video_id.map(known))
-    if missing := int((judging.isna() & evaluation).sum()):
-        raise CorpusError(f"{missing} evaluation rows have no label of {labels} to be judged by")
-    return rows.assign(label=judging)
-
-
-def sound_videos(rows: pd.DataFrame, corpus: Path) -> list[str]:
-    """Videos that open and are not another's copy, as a run's validation would find them; found once."""
-    kept = corpus.with_suffix(".sound.parquet")
-    if not kept.exists():
-        sound, _ = set_aside_catalogue(media_facts(rows, probe, lambda _: None))
-        sound[["video_id"]].to_parquet(kept, index=False)
-    return pq.read_table(kept)["video_id"].to_pylist()
-
-
-def clips_of(corpus: Path) -> Path:
-    return corpus.with_suffix(".clips.arrow")
-
-
-def make_clips(data: Data, corpus: Path) -> None:
-    """Decode the task's videos once for all seeds; what does not decode is left out by every seed."""
-    task, rows = window_of(data, corpus, 0)
-    if "frames" in task.modalities and not clips_of(corpus).exists():
-        write_clips(zip(rows.video_id, rows.media_uri, strict=True), clips_of(corpus), task.clips)
-
-
-def teachers_of(data: Data) -> list[Variant]:
+def teachers_of(data: Data, task: Task) -> list[Variant]:
     """The methods whose teachers are trained, each for students of its own; the costlier ones on real data alone."""
-    return [PRIVILEGED, VANILLA_KD] if data.simulated else [PRIVILEGED, VANILLA_KD, IN_SAMPLE, AVERAGED]
+    return [PRIVILEGED] if data.simulated else [PRIVILEGED, IN_SAMPLE, other_teacher(task.distillation)]
 
 
 def students_of(of: Variant, rows: pd.DataFrame, task: Task) -> list[Variant]:
     """The students that learn from the teacher of ``of``."""
     if of != PRIVILEGED:
         return [of]
-    epochs = step_matched_epochs(rows, task.recipe)
-    return [*MAIN, *([] if epochs is None else [Variant(name=STEPS, epochs=epochs)])]
+    return in_equal_steps([*MAIN, *SOFT_LABELS], step_matched_epochs(rows, task.recipe), STEPS)
 
 
 @dataclass(frozen=True)
@@ -179,10 +114,33 @@ def run_part(part: Part) -> None:
     name = TEACHER if part.of == PRIVILEGED else f"{TEACHER} of {part.of.name}"
     tables = [teacher_rows(catalogue, scored, own, part.seed, name)]
     tables += [train_variant(run, targets, each, own, part.seed) for each in students_of(part.of, rows, task)]
+    if part.of == PRIVILEGED:
+        tables += unprivileged(part, run, catalogue, features, task, teachers if own.distillation.boosted else None)
     partial = part.target.with_suffix(".partial")
     pd.concat(tables, ignore_index=True).to_parquet(partial, index=False)
     partial.rename(part.target)
     shutil.rmtree(folder)
+
+
+def unprivileged(
+    part: Part, run: RunData, catalogue: Path, features: Path, task: Task, networks: list[Teacher] | None
+) -> list[pd.DataFrame]:
+    """Vanilla KD and self-training, with as many teachers a fold, and the peers of the same rows.
+
+    Args:
+        networks: those of a boosted teacher are the teachers that see raw input alone; None trains such ones.
+    """
+    own = VANILLA_KD.settings(task.recipe)
+    if networks is None:
+        networks = [teacher for teacher, _ in train_teachers(run, features, own, part.seed).values()]
+    targets, judged = score_teachers(networks, run, features, own)
+    scored = catalogue.with_name("judged_raw.parquet")
+    pq.write_table(judged, scored)
+    tables = [teacher_rows(catalogue, scored, own, part.seed, f"{TEACHER} of {VANILLA_KD.name}")]
+    tables += [train_variant(run, targets, each, own, part.seed) for each in (VANILLA_KD, SELF_TRAINING)]
+    ids = run.frame.video_id[run.frame.split.isin(JUDGING)].reset_index(drop=True)
+    peers = {name: list(values) for name, values in peer_scores(run, features, task.recipe, part.seed).items()}
+    return [*tables, peer_rows(catalogue, pd.DataFrame({"video_id": ids, **peers}), task.classes, part.seed)]
 
 
 def _quietly(part: Part) -> None:
@@ -199,7 +157,11 @@ def collect(chosen: Sequence[Data], seeds: int, real: Path) -> dict[Data, pd.Dat
         corpora = [make_corpus(data, real, seed) for seed in range(seeds)]
         for corpus in dict.fromkeys(corpora):
             make_clips(data, corpus)
-        parts += [Part(data, corpora[seed], seed, of, results) for of in teachers_of(data) for seed in range(seeds)]
+        parts += [
+            Part(data, corpora[seed], seed, of, results)
+            for of in teachers_of(data, load_task(data.task))
+            for seed in range(seeds)
+        ]
     missing = [part for part in parts if not part.target.exists()]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawn) as pool:

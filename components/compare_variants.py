@@ -16,6 +16,10 @@ def compare_variants(
     scores: Input[Dataset],
     scores_of_raw_teacher: Input[Dataset],
     scores_of_dense_teacher: Input[Dataset],
+    scores_of_in_sample: Input[Dataset],
+    scores_of_other_teacher: Input[Dataset],
+    peer_scores: Input[Dataset],
+    catalogue: Input[Dataset],
     scores_of_half: Input[Dataset],
     scores_of_quarter: Input[Dataset],
     scores_of_eighth: Input[Dataset],
@@ -29,16 +33,20 @@ def compare_variants(
     import pandas as pd
 
     from models.distillation.soft_targets import SoftTargets
+    from models.studies.study import peer_rows
     from reports.study import Study, render_study
 
-    rivals = [pd.read_parquet(each.path) for each in (scores_of_raw_teacher, scores_of_dense_teacher)]
+    others = (scores_of_raw_teacher, scores_of_dense_teacher, scores_of_in_sample, scores_of_other_teacher)
+    rivals = [pd.read_parquet(each.path) for each in others]
     own = [rival[rival.model != "teacher"] for rival in rivals]
+    task = json.loads(settings)
+    peers = peer_rows(Path(catalogue.path), pd.read_parquet(peer_scores.path), tuple(task["classes"]), 0)
     study = Study(
         facts={**json.loads(Path(facts.path).read_text()), "code_version": code_version},
-        settings=json.loads(settings),
+        settings=task,
         targets=SoftTargets.read(Path(soft_targets.path)),
         cost={**json.loads(Path(cost.path).read_text()), "dense_features_milliseconds": retrieval_milliseconds},
-        scores=pd.concat([pd.read_parquet(scores.path), *own], ignore_index=True),
+        scores=pd.concat([pd.read_parquet(scores.path), *own, peers], ignore_index=True),
         by_share={
             0.5: pd.read_parquet(scores_of_half.path),
             0.25: pd.read_parquet(scores_of_quarter.path),

@@ -23,16 +23,15 @@ def train_variants(
     import pandas as pd
 
     from components.output import counter
-    from models.studies.study import Ground, Variant, step_matched_epochs, teacher_rows, train_variants
-    from models.studies.variants import BASELINE, STEPS
+    from models.studies.study import Ground, Variant, in_equal_steps, step_matched_epochs, teacher_rows, train_variants
+    from models.studies.variants import STEPS
     from models.training.settings import Recipe
 
     settings = Recipe.model_validate_json(recipe)
     ground = Ground(Path(catalogue.path), Path(clips.path), Path(soft_targets.path), settings)
     chosen = [Variant.model_validate(each) for each in json.loads(variants)]
     epochs = step_matched_epochs(pd.read_parquet(catalogue.path, columns=["split"]), settings)
-    if epochs is not None and any(each.name == BASELINE for each in chosen):
-        chosen.append(Variant(name=STEPS, epochs=epochs))
+    chosen = in_equal_steps(chosen, epochs, STEPS)
     progress = counter("trained", seeds * len(chosen))
     students = train_variants(ground, chosen, range(seeds), progress=progress)
     teacher = teacher_rows(ground.catalogue, Path(teacher_scores.path), settings, 0)

@@ -13,6 +13,8 @@ from models.distillation.named_settings import changed_kind
 from models.distillation.settings import DistillationSettings
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.metrics import titles
+from models.evaluation.peers import PRIVILEGED as PEERS_OF_PRIVILEGED
+from models.evaluation.peers import RAW
 from models.settings import Judge
 from models.studies.statistics import (
     Difference,
@@ -25,16 +27,20 @@ from models.studies.statistics import (
     teacher_loss_table,
 )  # fmt: skip
 from models.studies.variants import (
+    ADDED,
     BASELINE,
     CPFD,
     GENERALISED,
+    IN_SAMPLE,
     PFD,
     RIVALS,
+    SELF_TRAINING,
     STEPS,
     TEACHER,
     TEMPERATURES,
     VANILLA_KD,
     mapping_name,
+    other_teacher,
     own_cpfd,
     temperature_name,
 )  # fmt: skip
@@ -106,6 +112,16 @@ def table(study: Study, measures: pd.DataFrame, names: list[str]) -> list[Row]:
     return rows
 
 
+def added(study: Study, measures: pd.DataFrame) -> list[tuple[str, str, dict[str, Difference]]]:
+    """What each part of the recipe adds: in words, as a difference of two students, by metric."""
+    found = set(measures.model)
+    return [
+        (what, f"{more} less {less}", {metric: compare(measures, more, less, metric) for metric in titles(study.judge)})
+        for what, more, less in ADDED
+        if {more, less} <= found
+    ]
+
+
 def loss_by_rightness(study: Study) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Table 1: the teacher's mean loss where the PFD student is right and where it is not, by class."""
     losses = teacher_loss_table(study.scores, PFD, study.judge)
@@ -139,7 +155,10 @@ def render_study(study: Study) -> str:
     full = measures[measures.share == 1.0]
     own = study.cpfd
     losses, rightness = loss_by_rightness(study)
-    rivals = [*(each.name for each in RIVALS), VANILLA_KD.name, GENERALISED.name]
+    rivals = [
+        *(each.name for each in (*RIVALS, VANILLA_KD, SELF_TRAINING, GENERALISED, IN_SAMPLE)),
+        other_teacher(study.distillation).name,
+    ]
     other_mappings = [mapping_name(name) for name in MAPPINGS if name != own.mapping.name]
     by_temperature = [CPFD if t == own.temperature else temperature_name(t) for t in TEMPERATURES]
     cost = study.cost
@@ -156,6 +175,7 @@ def render_study(study: Study) -> str:
         tables=[
             ("The four models", "table 3", table(study, full, [BASELINE, STEPS, PFD, CPFD, TEACHER])),
             ("What a sceptic would ask for", "rivals", table(study, full, rivals)),
+            ("Simple peers on the same rows", "scikit-learn", table(study, full, [*RAW, *PEERS_OF_PRIVILEGED])),
             (
                 f"Mappings (CPFD above: {own.mapping.name.replace('_', ' ')})",
                 "table 6",
@@ -163,6 +183,7 @@ def render_study(study: Study) -> str:
             ),
             ("Temperatures", "table 7", table(study, full, by_temperature)),
         ],
+        added=added(study, full),
         rightness=rightness,
         cost=cost,
         cost_ratio=cost["teacher"]["flops"] / cost["student"]["flops"],

@@ -50,11 +50,13 @@ def test_1_no_path_leads_from_the_privileged_artifact_to_the_student_registry_or
     edges = artifact_edges(spec, spec["root"]["dag"])
     readers = {(key, reader) for maker, key, reader in edges if maker == "retrieve-features"}
     assert {reader for key, reader in readers if key == "privileged"} == {
-        "validate-features", "train-teacher", "score-teacher"
+        "validate-features", "train-teacher", "score-teacher", "score-peers"
     }  # fmt: skip
     assert {reader for key, reader in readers if key != "privileged"} == {"validate-features"}
     assert {reader for maker, _, reader in edges if maker == "train-teacher"} == {"score-teacher"}
     assert {reader for maker, _, reader in edges if maker == "validate-features"} == set()
+    # What peers say of judging rows is set beside the models' scores, and goes nowhere else.
+    assert {reader for maker, _, reader in edges if maker == "score-peers"} == {"evaluate"}
     assert {key for maker, key, _ in edges if maker == "score-teacher"} == {"soft_targets", "teacher_scores"}
 
 
@@ -102,12 +104,19 @@ def test_2_no_value_was_observed_or_written_after_the_label(artifacts, corpus, c
 
 
 @pytest.fixture(scope="module")
+def network(recipe):
+    """The recipe with DF-X-VLM as its teacher, whose own logits are the soft targets."""
+    distillation = recipe.distillation.model_copy(update={"teacher": "network"})
+    return recipe.model_copy(update={"distillation": distillation})
+
+
+@pytest.fixture(scope="module")
 def trained_on() -> list[set[str]]:
     return []
 
 
 @pytest.fixture(scope="module")
-def teachers(artifacts, run_data, recipe, trained_on):
+def teachers(artifacts, run_data, network, trained_on):
     """The fold teachers, and the videos that each was really trained on."""
     real = teacher_training.fit
 
@@ -117,16 +126,16 @@ def teachers(artifacts, run_data, recipe, trained_on):
 
     teacher_training.fit = spy
     try:
-        pairs = teacher_training.train_teachers(run_data, artifacts / "privileged", recipe, 0)
+        pairs = teacher_training.train_teachers(run_data, artifacts / "privileged", network, 0)
         return [teacher for teacher, _ in pairs.values()]
     finally:
         teacher_training.fit = real
 
 
 def test_3_a_soft_target_comes_from_a_teacher_that_did_not_train_on_the_video(
-    artifacts, run_data, recipe, teachers, trained_on
+    artifacts, run_data, network, teachers, trained_on
 ):
-    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", recipe)
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", network)
     dense, _ = dense_matrix(artifacts / "privileged", run_data.videos.video_ids)
     videos = run_data.videos.with_extras(dense=torch.from_numpy(dense))
     row_of = {video_id: row for row, video_id in enumerate(videos.video_ids)}
@@ -139,6 +148,22 @@ def test_3_a_soft_target_comes_from_a_teacher_that_did_not_train_on_the_video(
         assert row["video_id"] not in trained_on[row["fold"]]
         label = int(videos.labels[row_of[row["video_id"]]])
         assert row["loss"] == pytest.approx(-own[label], abs=1e-5)
+
+
+def test_3_a_boosted_teacher_is_not_fitted_to_the_rows_that_it_gives_soft_targets_to(rng, recipe):
+    rows, fold = 200, np.append(np.arange(198) % 2, [-1, -1])
+    dense, raw, labels = rng.normal(size=(rows, 2)), rng.normal(size=(rows, 2)), rng.integers(2, size=rows)
+    one, other = (scoring.boosted_teachers(dense, raw, each, fold, recipe) for each in (labels, labels.copy()))
+    flipped = np.where(fold == 0, 1 - labels, labels)
+    third = scoring.boosted_teachers(dense, raw, flipped, fold, recipe)
+    said = [[teacher.log_probabilities(dense, raw) for teacher in each] for each in (one, other, third)]
+    np.testing.assert_array_equal(said[0][0], said[1][0])
+    np.testing.assert_array_equal(said[0][0], said[2][0])  # fold 0's teacher knows no label of fold 0
+    assert np.abs(said[0][1] - said[2][1]).max() > 0.1
+    by_fold = np.stack(said[0])
+    combined = scoring.out_of_fold(by_fold, by_fold.mean(0), fold)
+    np.testing.assert_array_equal(combined[0], said[0][0][0])
+    np.testing.assert_array_equal(combined[-1], by_fold.mean(0)[-1])
 
 
 # 4. Same rows, and thresholds from others.
@@ -157,8 +182,8 @@ def test_4_thresholds_come_from_other_rows_than_those_that_judge(rng):
     assert other_rows.models["student"].threshold != before.models["student"].threshold
 
 
-def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, recipe, teachers, tmp_path):
-    _, scores = scoring.score_teachers(teachers, run_data, artifacts / "privileged", recipe)
+def test_4_all_models_are_scored_on_the_same_rows(artifacts, run_data, recipe, network, teachers, tmp_path):
+    _, scores = scoring.score_teachers(teachers, run_data, artifacts / "privileged", network)
     shuffled = scores.take(list(reversed(range(len(scores)))))
     pq.write_table(shuffled, tmp_path / "teacher_scores.parquet")
     for name in ("baseline", "student"):
@@ -182,6 +207,7 @@ def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data,
     for weight in model.parameters():  # start weights are too small for frames to change a score
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.3)
+    torch.nn.init.normal_(model.wide.weight)
     save_network(model, run_data.tokenizer, [], tmp_path)
     evaluated = torch.from_numpy(predict_logits(model, run_data.videos, 32)).softmax(1).numpy()
     rows = catalogue.set_index("video_id").loc[run_data.videos.video_ids[:12]]
@@ -193,8 +219,8 @@ def test_5_a_loaded_student_reproduces_the_evaluated_scores(artifacts, run_data,
         assert abs(next(iter(other.scores.values())) - scores[0]) > 1e-3  # the frames do matter
 
 
-def test_the_soft_targets_of_a_run_read_back_as_they_were(artifacts, run_data, recipe, teachers, tmp_path):
-    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", recipe)
+def test_the_soft_targets_of_a_run_read_back_as_they_were(artifacts, run_data, network, teachers, tmp_path):
+    targets, _ = scoring.score_teachers(teachers, run_data, artifacts / "privileged", network)
     pq.write_table(targets.table(), tmp_path / "soft.parquet")
     again = SoftTargets.read(tmp_path / "soft.parquet")
     assert again.video_ids == targets.video_ids

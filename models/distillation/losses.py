@@ -10,7 +10,8 @@ LEAST_VARIANCE = 1e-6  # what PAD's authors add to a variance, so that none divi
 
 def label_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
     """Equation 2, cross-entropy with the label, per sample (B,). A label of -1 (none) gives 0."""
-    return F.cross_entropy(logits, labels, weight=class_weights, reduction="none", ignore_index=-1)
+    weights = None if class_weights is None else class_weights.to(logits.dtype)
+    return F.cross_entropy(logits, labels, weight=weights, reduction="none", ignore_index=-1)
 
 
 def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:
@@ -51,6 +52,12 @@ def smoothed_loss(logits: Tensor, batch: Batch, class_weights: Tensor | None = N
     """Label smoothing: the soft term is the cross-entropy with the uniform distribution (Szegedy et al. 2016)."""
     hard = label_loss(logits, batch["labels"], class_weights)
     return _blend(hard, -F.log_softmax(logits, dim=1).mean(1), batch["alpha"])
+
+
+def pseudo_label_loss(logits: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
+    """Self-training: the soft term is the cross-entropy with the class that the teacher decides on (Lee 2013)."""
+    hard = label_loss(logits, batch["labels"], class_weights)
+    return _blend(hard, label_loss(logits, batch["teacher_logits"].argmax(1), class_weights), batch["alpha"])
 
 
 def uncertain_loss(outputs: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:

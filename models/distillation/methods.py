@@ -95,6 +95,24 @@ class VanillaKD(_OneAlpha, _SoftTargetLoss, frozen=True, extra="forbid"):
     name: Literal["kd"] = "kd"
 
 
+class SelfTraining(DistillationMethod, frozen=True, extra="forbid"):
+    """Labels where there are some; elsewhere pseudo-labels, what a teacher of raw input decides on (Lee 2013).
+
+    What unlabelled videos are worth without any privilege, and without soft targets.
+    """
+
+    teacher: ClassVar[TeacherInput | None] = "raw"
+    name: Literal["self_training"] = "self_training"
+
+    def trust(self, targets: SoftTargets) -> Alphas:
+        return np.zeros(len(targets.labels)), {}
+
+    def loss(self, outputs: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
+        from models.distillation.losses import pseudo_label_loss
+
+        return pseudo_label_loss(outputs, batch, class_weights)
+
+
 class Generalised(_OneAlpha, _SoftTargetLoss, frozen=True, extra="forbid"):
     """The teacher sees the privileged features alone (Lopez-Paz et al. 2015)."""
 
@@ -168,9 +186,11 @@ class PAD(_OneAlpha, frozen=True, extra="forbid"):
         return WithUncertainty(student, width, classes)
 
 
-METHODS: dict[str, type[DistillationMethod]] = by_name((LabelSmoothing, VanillaKD, Generalised, PFD, CPFD, CAMKD, PAD))
+METHODS: dict[str, type[DistillationMethod]] = by_name(
+    (LabelSmoothing, VanillaKD, SelfTraining, Generalised, PFD, CPFD, CAMKD, PAD)
+)
 Method = Annotated[
-    LabelSmoothing | VanillaKD | Generalised | PFD | CPFD | CAMKD | PAD,
+    LabelSmoothing | VanillaKD | SelfTraining | Generalised | PFD | CPFD | CAMKD | PAD,
     Field(discriminator="name"),
     chosen("method", METHODS),
 ]

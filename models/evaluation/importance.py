@@ -112,12 +112,12 @@ def feature_importance(
     orders = [rng.permutation(len(videos)) for _ in range(repeats)]
     if boosted:
         scored = scored or scored_by(teachers, data, features, settings)
-        return _BoostedPanel(scored.boosted, scored.raw[rows], videos, dense, orders).importance(
-            feature_columns(names), views
-        )
+        boosted_panel = _BoostedPanel(scored.boosted, scored.raw[rows], videos, dense, orders)
+        return boosted_panel.importance(feature_columns(names), views)
     panel = _NetworkPanel(dense_teachers, videos, dense, orders, settings)
     found = panel.importance(feature_columns(names), views)
-    panel.release()
+    for teacher in dense_teachers:
+        teacher.cpu()  # the device is free again
     return found
 
 
@@ -246,8 +246,3 @@ class _NetworkPanel(_Panel):
         for teacher, raw, wide in zip(self.teachers, self.raw, self.wide, strict=True):
             said.append(teacher.classify(raw, teacher.dense_states(given)).float().cpu() + wide)
         return combine_teachers(torch.stack(said).double(), self.folds)[1]
-
-    def release(self) -> None:
-        """Free the device."""
-        for teacher in self.teachers:
-            teacher.cpu()

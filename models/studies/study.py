@@ -160,6 +160,15 @@ def teacher_rows(
     return score_rows(frame.loc[scores.video_id].reset_index(), probabilities, settings.classes, name, seed)
 
 
+def peer_rows(catalogue: Path, scores: pd.DataFrame, classes: tuple[str, ...], seed: int) -> pd.DataFrame:
+    """The peers' scores of the judging rows, a column a peer, as those of students of the study."""
+    frame = pq.read_table(catalogue, columns=["video_id", "split", "label"]).to_pandas().set_index("video_id")
+    rows = frame.loc[scores.video_id].reset_index()
+    peers = scores.drop(columns="video_id")
+    tables = [score_rows(rows, np.stack(each.to_numpy()), classes, str(name), seed) for name, each in peers.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
 def score_rows(
     frame: pd.DataFrame, probabilities: np.ndarray, classes: tuple[str, ...], model: str, seed: int
 ) -> pd.DataFrame:
@@ -174,6 +183,28 @@ def score_rows(
             "probabilities": list(probabilities.astype(np.float32)),
         }
     )
+
+
+def in_equal_steps(variants: Sequence[Variant], epochs: int | None, also: str | None = None) -> list[Variant]:
+    """With ``epochs`` for those that learn from labels alone, but for the first and plain baseline.
+
+    Args:
+        epochs: of ``step_matched_epochs``: as many steps as a student of a teacher takes; None changes nothing.
+        also: the name of a baseline that takes them as well, put behind the others if there is a plain one.
+    """
+    if epochs is None:
+        return list(variants)
+    matched = [
+        each.model_copy(update={"epochs": epochs}) if each.changes and _teacherless(each) else each for each in variants
+    ]
+    plain = any(each.changes is None for each in variants)
+    return [*matched, *([Variant(name=also, epochs=epochs)] if plain and also else [])]
+
+
+def _teacherless(variant: Variant) -> bool:
+    method = (variant.changes or {}).get("method")
+    name = method["name"] if isinstance(method, dict) else method
+    return name in METHODS and METHODS[name].teacher is None
 
 
 def step_matched_epochs(catalogue: pd.DataFrame, settings: Recipe) -> int | None:

@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from common.errors import UserError
-from models.evaluation.metrics import JUDGED, TITLES
 from models.studies.search_space import Kinds, Searched, Tuned
 from models.training.loop import TrainingError
 
@@ -48,6 +47,7 @@ def run_trials(
     folds: int,
     trials: int,
     seed: int,
+    metric: str = "F1",
     report: Callable[[str], None] = print,
 ) -> tuple[Tuned, pd.DataFrame]:
     """Make what is missing of ``trials`` trials, the task's own settings first.
@@ -58,6 +58,7 @@ def run_trials(
     Args:
         judge: gives the value of settings (by their path) on each of ``folds`` folds, one by one, the next only when
             it is asked for.
+        metric: what the values are, as people read it.
         report: is given a line a trial.
 
     Returns:
@@ -79,8 +80,8 @@ def run_trials(
         own_seed = int(np.random.SeedSequence([seed, done]).generate_state(1)[0])
         study.sampler = optuna.samplers.TPESampler(seed=own_seed, constant_liar=False)
         study.optimize(lambda trial: _tried(trial, judge, space, folds), n_trials=1)
-        report(_line(_counted(study), trials, folds, space))
-    return _tuned(study, space, folds), _table(study, space)
+        report(_line(_counted(study), trials, folds, space, metric))
+    return _tuned(study, space, folds, metric), _table(study, space)
 
 
 def _tried(trial: optuna.Trial, judge: Judge, space: Sequence[Searched], folds: int) -> float:
@@ -122,9 +123,9 @@ def _best(counted: Sequence[FrozenTrial]) -> int:
     return int(np.argmax([-np.inf if value is None else value for value in values]))
 
 
-def _line(counted: Sequence[FrozenTrial], trials: int, folds: int, space: Sequence[Searched]) -> str:
+def _line(counted: Sequence[FrozenTrial], trials: int, folds: int, space: Sequence[Searched], title: str) -> str:
     """The newest trial in words: its number, value, the best so far, and what was tried."""
-    trial, best, title = counted[-1], _best(counted), TITLES[JUDGED]
+    trial, best = counted[-1], _best(counted)
     if FAILED in trial.user_attrs:
         came = f"{FAILED}: {trial.user_attrs[FAILED]}"
     elif trial.state == TrialState.PRUNED:
@@ -145,13 +146,13 @@ def _shown(trial: FrozenTrial, setting: Searched) -> Any:
     return drawn if isinstance(setting.among, Kinds) else setting.written(drawn)
 
 
-def _tuned(study: optuna.Study, space: Sequence[Searched], folds: int) -> Tuned:
+def _tuned(study: optuna.Study, space: Sequence[Searched], folds: int, metric: str) -> Tuned:
     counted = _counted(study)
     best = _best(counted)
     own = next(each for each in counted if OWN in each.user_attrs and each.state == TrialState.COMPLETE)
     own_settings, settings = ({e.path: e.written(each.params[e.path]) for e in space} for each in (own, counted[best]))
     return Tuned(
-        study=study.study_name, metric=TITLES[JUDGED], folds=folds, trials=len(counted),
+        study=study.study_name, metric=metric, folds=folds, trials=len(counted),
         pruned=sum(each.state == TrialState.PRUNED for each in counted),
         own=own_settings, own_value=own.value, best=settings, best_value=counted[best].value, best_trial=best + 1,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from common.files import whole
 from common.source import code_digest
 from models.data.run_data import RunData, open_run
 from models.distillation.soft_targets import SoftTargets
-from models.evaluation.metrics import JUDGED
+from models.evaluation.metrics import JUDGES
 from models.evaluation.scoring import score_teachers
 from models.starts.named_files import named_files_digest
 from models.studies.search_space import Tuned, search_space, tried
@@ -64,7 +64,7 @@ class Fold:
     def value(self, settings: Recipe, seed: int) -> float:
         """What is judged by, on the held-out rows; the threshold is chosen on other rows."""
         scores = train_variant(self.data, self.soft_targets, STUDENT, settings, seed)
-        return float(measure(scores)[JUDGED].iloc[0])
+        return float(measure(scores, settings.judge)[settings.judge].iloc[0])
 
 
 def tune(ground: Ground, task: str, *, trials: int, storage: str, kept: Path | None) -> tuple[Tuned, pd.DataFrame]:
@@ -93,7 +93,8 @@ def tune(ground: Ground, task: str, *, trials: int, storage: str, kept: Path | N
 
     return run_trials(
         judge, search_space(ground.settings),
-        storage=database, name=name, folds=len(folds), trials=trials, seed=ground.seed, report=_say,
+        storage=database, name=name, folds=len(folds), trials=trials, seed=ground.seed,
+        metric=JUDGES[ground.settings.judge].title, report=_say,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ PRIVILEGED = Variant(name=CPFD, changes={"method": "cpfd"})
 MAIN = (Variant(name=BASELINE), Variant(name=PFD, changes={"method": "pfd"}), PRIVILEGED)
 RIVALS = (
     Variant(name="label smoothing", changes={"method": {"name": "label_smoothing", "alpha": 0.1}}),
+    Variant(name="label smoothing, alpha 0.5", changes={"method": {"name": "label_smoothing", "alpha": 0.5}}),
     Variant(name="PFD, alpha 0.9", changes={"method": {"name": "pfd", "alpha": 0.9}}),
     Variant(name="CA-MKD", changes={"method": "ca_mkd"}),
     Variant(name="PAD", changes={"method": "pad"}),
@@ -21,8 +22,25 @@ RIVALS = (
 )
 # These learn from teachers of their own.
 VANILLA_KD = Variant(name="vanilla KD", changes={"method": "kd"})
+SELF_TRAINING = Variant(name="self-training, no privilege", changes={"method": "self_training"})
 IN_SAMPLE = Variant(name="CPFD, in-sample soft targets", changes={"method": "cpfd", "folds": 1})
 GENERALISED = Variant(name="generalised distillation", changes={"method": "generalised"})
+
+
+# What a difference between two students says: both have as many teachers a fold, and take as many steps.
+ADDED = (
+    ("what the privileged features add", PFD, VANILLA_KD.name),
+    ("what the privileged features add", CPFD, VANILLA_KD.name),
+    ("what confidence adds", CPFD, PFD),
+    ("what a teacher adds to soft labels", VANILLA_KD.name, "label smoothing"),
+    ("what out-of-fold soft targets add", CPFD, IN_SAMPLE.name),
+)
+
+
+def other_teacher(settings: DistillationSettings) -> Variant:
+    """CPFD with the kind of teacher that the task does not have."""
+    kind, name = ("network", "DF-X-VLM") if settings.teacher == "boosted" else ("boosted", "a boosted teacher")
+    return Variant(name=f"CPFD with {name}", changes={"method": "cpfd", "teacher": kind})
 
 
 def own_cpfd(settings: DistillationSettings) -> methods.CPFD:

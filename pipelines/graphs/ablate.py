@@ -7,12 +7,22 @@ from typing import Any
 from common.source import code_version
 from components.compare_variants import compare_variants
 from components.measure_cost import measure_cost
+from components.score_peers import score_peers
 from components.score_teacher import score_teacher
 from components.thin_labels import thin_labels
 from components.train_teacher import train_teacher
 from components.train_variants import train_variants
 from models.studies.study import Variant
-from models.studies.variants import GENERALISED, MAIN, PRIVILEGED, VANILLA_KD, full_study
+from models.studies.variants import (
+    GENERALISED,
+    IN_SAMPLE,
+    MAIN,
+    PRIVILEGED,
+    SELF_TRAINING,
+    VANILLA_KD,
+    full_study,
+    other_teacher,
+)
 from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline, resolved_settings
 from pipelines.graphs.prepare import prepare
 from pipelines.request import Inputs
@@ -54,7 +64,10 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
 
         teacher, soft_targets, scores = group(PRIVILEGED, full_study(task.recipe), prepared.rows)
         cost = measure_cost(**prepared.rows, teacher=teacher)
+        other = other_teacher(task.distillation)
         compared = compare_variants(
+            catalogue=prepared.rows["catalogue"],
+            peer_scores=score_peers(**prepared.rows, privileged=prepared.privileged, seed=seed).outputs["peer_scores"],
             facts=prepared.facts,
             soft_targets=soft_targets,
             cost=cost.outputs["cost"],
@@ -62,7 +75,9 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
             settings=settings,
             code_version=version_of_code,
             scores=scores,
-            scores_of_raw_teacher=group(VANILLA_KD, [VANILLA_KD], prepared.rows)[2],
+            scores_of_raw_teacher=group(VANILLA_KD, [VANILLA_KD, SELF_TRAINING], prepared.rows)[2],
+            scores_of_in_sample=group(IN_SAMPLE, [IN_SAMPLE], prepared.rows)[2],
+            scores_of_other_teacher=group(other, [other], prepared.rows)[2],
             scores_of_dense_teacher=group(GENERALISED, [GENERALISED], prepared.rows)[2],
             scores_of_half=with_labels(0.5),
             scores_of_quarter=with_labels(0.25),

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from source_code import ROOT
 
-from benchmarks.evidence import DATA, judged_by, make_corpus, window_of
+from benchmarks.evidence import DATA
 from benchmarks.evidence_page import Data
+from benchmarks.evidence_rows import judged_by, make_corpus, window_of
 from benchmarks.real_data.preparing import PREPARATIONS
 from corpus.contract import LABELS, CorpusError, read_manifest, read_table
 from corpus.importing.mapping import read_mapping
@@ -59,7 +60,7 @@ def test_prepared_data_is_a_corpus_a_seed(tmp_path, monkeypatch):
     """Captions: judged by all votes where they evaluate, learned from six elsewhere."""
     if not (REAL / "caption_votes").is_dir():
         pytest.skip(f"the data is not at {REAL / 'caption_votes'}")
-    monkeypatch.setattr("benchmarks.evidence.KEPT", tmp_path)
+    monkeypatch.setattr("benchmarks.evidence_rows.KEPT", tmp_path)
     (data,) = (data for data in DATA if data.source == "caption_votes")
     corpora = [make_corpus(data, REAL, seed) for seed in (0, 1)]
     assert corpora[0] != corpora[1]

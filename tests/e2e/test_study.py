@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from models.evaluation.peers import PRIVILEGED, RAW
 from models.studies.variants import full_study
 from pipelines.local.run import run_study
 from pipelines.request import Request
@@ -34,7 +35,9 @@ def test_every_student_of_the_plan_is_measured_at_every_share(studied):
     measures = pd.read_parquet(path)
     planned = {each.name for each in full_study(task.recipe)}
     full = set(measures[measures.share == 1].model)
-    assert planned | {"teacher", "vanilla KD", "generalised distillation", "baseline, as many steps"} == full
+    others = {"vanilla KD", "self-training, no privilege", "generalised distillation", "CPFD, in-sample soft targets"}
+    peers = set(RAW) | set(PRIVILEGED)
+    assert planned | others | peers | {"teacher", "CPFD with DF-X-VLM", "baseline, as many steps"} == full
     for share in (0.5, 0.25, 0.125):
         assert {"baseline", "PFD", "CPFD", "teacher"} <= set(measures[measures.share == share].model)
     assert measures[["f1", "roc_auc", "pr_auc"]].apply(lambda values: values.between(0, 1)).all().all()

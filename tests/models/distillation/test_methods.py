@@ -67,26 +67,30 @@ def test_calibration_finds_the_temperature_that_blew_the_logits_up(rng):
     assert np.nanmean(blown.calibrated().loss) < np.nanmean(blown.loss)
 
 
-@pytest.mark.parametrize(("method", "weights"), [(name, name == "cpfd") for name in METHODS])
+@pytest.mark.parametrize(
+    ("method", "teacher", "weights"),
+    [*((name, "network", name == "cpfd") for name in METHODS), ("pfd", "boosted", True)],
+)
 def test_every_method_trains_a_student_from_the_teacher_it_asks_for(
-    method, weights, artifacts, run_data, recipe, tmp_path
+    method, teacher, weights, artifacts, run_data, recipe, tmp_path
 ):
-    distillation = recipe.distillation.model_copy(update={"method": METHODS[method](), "unlabelled": True})
+    changes = {"method": METHODS[method](), "unlabelled": True, "teacher": teacher}
+    distillation = recipe.distillation.model_copy(update=changes)
     training = recipe.training.model_copy(update={"epochs": 1, "class_weights": weights})
     settings = recipe.model_copy(update={"distillation": distillation, "training": training})
     dense = artifacts / "privileged"
     teachers = train_teachers(run_data, dense, settings, 0)
-    for name, (teacher, _) in teachers.items():
-        teacher.save_pretrained(tmp_path / name)
+    for name, (network, _) in teachers.items():
+        network.save_pretrained(tmp_path / name)
     loaded = [load_teacher(tmp_path / name) for name in teachers]
-    sees = METHODS[method].teacher or "raw and dense"
-    assert all(("dense" in teacher.inputs) == ("dense" in sees) for teacher in loaded)
+    sees = "raw" if teacher == "boosted" else METHODS[method].teacher or "raw and dense"
+    assert all(("dense" in network.inputs) == ("dense" in sees) for network in loaded)
     soft_targets, _ = score_teachers(loaded, run_data, dense, settings)
     student, history, trust = distill_student(run_data, soft_targets, settings, 0)
     assert {"loss", "label_loss", "soft_target_loss", "mean_alpha"} <= set(history[0])
     assert np.isfinite(history[0]["loss"])
     assert type(student).__name__ == "XVLMForClassification"
-    assert 0 < trust.constants["mean_alpha"] < 1
+    assert (trust.constants["mean_alpha"] == 0) if method == "self_training" else 0 < trust.constants["mean_alpha"] < 1
 
 
 def test_a_teacher_of_dense_features_alone_does_not_see_the_video(artifacts, run_data, recipe):

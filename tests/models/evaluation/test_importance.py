@@ -10,6 +10,7 @@ import torch
 from privileged_artifact import write_privileged
 
 from models.data.run_data import RunData
+from models.distillation.methods import VanillaKD
 from models.evaluation.importance import Importance, feature_importance
 from models.evaluation.metrics import roc_auc
 from models.evaluation.scoring import score_teachers, softmax
@@ -19,11 +20,12 @@ from models.training.teachers import train_teachers
 VIEWS = {"marker": "strong", "noise": "weak", "absence": "weak", "constant": "still"}
 
 
-@pytest.fixture(scope="module")
-def settings(recipe):
+@pytest.fixture(scope="module", params=["network", "boosted"])
+def settings(recipe, request):
     """Texts alone and more steps: a teacher that learns its dense features in a second."""
     training = recipe.training.model_copy(update={"epochs": 6, "learning_rate": 3e-3, "batch_size": 32})
-    changes = {"training": training, "modalities": ("title", "overlay_text")}
+    distillation = recipe.distillation.model_copy(update={"teacher": request.param})
+    changes = {"training": training, "modalities": ("title", "overlay_text"), "distillation": distillation}
     return recipe.model_copy(update=changes)
 
 
@@ -121,6 +123,8 @@ def test_the_same_seed_finds_the_same_and_another_does_not(found, teachers, data
 
 def test_values_of_other_rows_than_the_tuning_rows_change_nothing(found, teachers, data, settings, tmp_path):
     columns, others = known_columns(data), (data.frame.split != "tuning").to_numpy()
+    if settings.distillation.boosted:  # which is fitted to training rows; others have no part in it either
+        others = (data.frame.split == "evaluation").to_numpy()
     columns["marker"] = np.where(others, 99.0, columns["marker"])
     changed = write(tmp_path / "changed.parquet", data, **columns)
     assert feature_importance(teachers, data, changed, settings, 0, VIEWS) == found
@@ -133,12 +137,18 @@ def test_a_sample_is_small_and_keeps_every_class(teachers, data, features, setti
         assert few.roc_auc is not None
 
 
+def by_networks(settings, **changes):
+    """The same with DF-X-VLM as the teacher."""
+    distillation = settings.distillation.model_copy(update={"teacher": "network", **changes})
+    return settings.model_copy(update={"distillation": distillation})
+
+
 def hand_set(data, settings, names, weights):
     """Teachers that see dense features alone; the positive class's logit is a weighted sum of their asinh."""
     teachers = [new_teacher(data, settings, names, "dense", 0) for _ in range(settings.distillation.folds)]
     for teacher in teachers:
         teacher.dense_branch = torch.nn.Identity()
-        teacher.head = torch.nn.Linear(2 * len(names), 2, bias=False)
+        teacher.head = torch.nn.Linear(teacher.scaler.width, 2, bias=False)
         torch.nn.init.zeros_(teacher.head.weight)
         teacher.head.weight.data[1, : len(weights)] = torch.tensor(weights)
     return teachers
@@ -153,6 +163,7 @@ def test_a_vector_is_one_feature_and_a_view_moves_together(data, settings, tmp_p
         marker=columns["marker"], vector=np.stack([apart, -apart], 1).tolist(), left=apart, right=-apart,
     )  # fmt: skip
     names = ["marker", "vector[0]", "vector[1]", "left", "right"]
+    settings = by_networks(settings)
     teachers = hand_set(data, settings, names, [4.0, 1.0, 1.0, 1.0, 1.0])
     found = feature_importance(teachers, data, path, settings, 0, {"left": "pair", "right": "pair"})
     features = by_feature(found)
@@ -166,6 +177,7 @@ def test_a_vector_is_one_feature_and_a_view_moves_together(data, settings, tmp_p
 
 
 def test_a_teacher_of_raw_input_alone_has_no_importance(data, features, settings):
+    settings = by_networks(settings, method=VanillaKD())
     teachers = [new_teacher(data, settings, [], "raw", 0) for _ in range(settings.distillation.folds)]
     found = feature_importance(teachers, data, features, settings, 0, VIEWS)
     assert found == Importance(repeats=5)

@@ -87,7 +87,7 @@ def _text():
 def test_the_other_towers_and_encoder_read_both_ways_and_no_padding(run_data, recipe, network):
     sizes = {"text_width": 32, "text_heads": 4, "text_layers": 1, "cross_layers": 1, **network}
     settings = recipe.model_copy(
-        update={"network": NetworkSettings(**sizes), "clips": ClipSettings(frames=2, image_size=32)}
+        update={"network": NetworkSettings(**sizes, wide=None), "clips": ClipSettings(frames=2, image_size=32)}
     )
     model = new_classifier(run_data, settings, 0).eval()
     batch = run_data.videos.batch(torch.arange(3))

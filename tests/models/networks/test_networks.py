@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.data.text import learn_tokenizer
-from models.networks.dfxvlm import DenseScaler, DFXVLMConfig, DFXVLMForClassification
+from models.networks.dfxvlm import BINS, DenseScaler, DFXVLMConfig, DFXVLMForClassification
 from models.networks.vision import normalised
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.settings import TextSettings
@@ -133,5 +133,9 @@ def test_scaler_standardises_and_marks_what_is_missing(rng):
     out = scaler(torch.from_numpy(values.astype(np.float32)))
     assert torch.isfinite(out).all()
     assert out[:2, 3].tolist() == [1, 1]
+    codes = out[:, 6 : 6 + BINS]  # of the first feature: an eighth of the rows lies in each bin
+    assert codes[:2].sum() == 0
+    assert codes[2:].sum(1).round().long().bincount(minlength=BINS + 1)[1:-1].min() > 500 / BINS / 2
+    assert out[:, 6 + 2 * BINS :].sum() == 0  # a value that never moves says nothing
     assert out[:, 4].sum() == 500
     assert abs(float(out[2:, 0].median())) < 0.1

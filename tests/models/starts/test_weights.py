@@ -69,6 +69,7 @@ def test_other_weights_under_the_same_name_are_another_run(recipe, start, tmp_pa
 def test_another_size_of_frame_and_window_is_interpolated_and_said(artifacts, run_data, recipe, start, capsys):
     clips = recipe.clips.model_copy(update={"frames": 5, "image_size": 64})
     settings = started(recipe, start, window_size=6).model_copy(update={"clips": clips})
+    settings = settings.model_copy(update={"network": settings.network.model_copy(update={"wide": None})})
     model = new_classifier(run_data, settings, 0)
     assert model.xvlm.frame_position.shape[1] == 5
     assert "brought to another size (" in capsys.readouterr().out
@@ -124,5 +125,7 @@ def test_a_head_is_taken_for_as_many_classes_only(run_data, recipe, capsys):
     other = new_classifier(run_data, classes, 0)
     before = other.head[0].weight.clone()
     report = start_from(other, state)
-    assert {name for name in report.missing if name.startswith("head.")} == set(report.unexpected)
+    new = {name for name in report.missing if name.startswith(("head.", "wide."))}
+    assert new == set(report.unexpected)
+    assert not other.wide.weight.any()  # a wide path is fitted, and taken from nowhere
     assert torch.equal(other.head[0].weight, before)

@@ -11,6 +11,7 @@ from models.data.clip_stream import ClipStream, write_sources
 from models.data.loading import Loader
 from models.data.run_data import open_run
 from models.distillation.losses import supervised_loss
+from models.networks.xvlm import XVLMForClassification
 from models.training.devices import checkpoint_activations
 from models.training.loop import TrainingError, fit
 from models.training.new_networks import new_classifier
@@ -111,7 +112,7 @@ def test_what_saves_memory_or_time_changes_no_curve(run_data, recipe, changes):
 
 def test_gradient_checkpointing_gives_the_same_gradients_for_less_memory(run_data, recipe):
     batch = run_data.videos.batch(torch.arange(4))
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "frames")}
+    inputs = {name: batch[name] for name in XVLMForClassification.inputs if name in batch}
     gradients, kept = [], []
     for checkpointed in (False, True):
         model = new_classifier(run_data, recipe, 0).train()

@@ -36,14 +36,14 @@ def test_only_teachers_read_privileged_features_in_a_study(study):
         for given in step.get("inputs", {}).get("artifacts", {}).values():
             if given.get("taskOutputArtifact", {}).get("outputArtifactKey") == "privileged":
                 readers.add(name.rstrip("-0123456789"))
-    assert readers == {"validate-features", "train-teacher", "score-teacher"}
+    assert readers == {"validate-features", "train-teacher", "score-teacher", "score-peers"}
 
 
 def test_groups_wait_for_their_own_teacher_alone(study):
     """So that a cluster trains them side by side."""
     tasks = study["root"]["dag"]["tasks"]
     groups = [name for name in tasks if name.startswith("train-variants")]
-    assert len(groups) == 6
+    assert len(groups) == 8
     for name in groups:
         suffix = name.removeprefix("train-variants")
         waits = set(tasks[name]["dependentTasks"])

@@ -1,0 +1,81 @@
+"""The wide path is fitted as a logistic regression, and what the network learns from is out of fold."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from models.distillation.losses import distillation_loss, supervised_loss
+from models.networks.wide import inverse_frequency, weighted_counts
+from models.starts.wide import fit_linear, fit_wide_path
+from models.training.new_networks import new_classifier, with_wide_path
+from models.training.prediction import predict_logits
+
+
+def by_labels(logits, batch):
+    return supervised_loss(logits, batch["labels"])
+
+
+@pytest.fixture
+def train(run_data):
+    return run_data.rows("train")
+
+
+def test_it_is_the_logistic_regression_of_scikit_learn(train, recipe):
+    inputs = weighted_counts(train.ngrams, inverse_frequency(train.ngrams))
+    weight, bias = fit_linear(inputs, train.targets(), by_labels, 2, recipe.wide)
+    reference = LogisticRegression(C=recipe.wide.inverse_penalty / 2, tol=1e-8, max_iter=2_000)
+    # Two softmax columns of half a weight each are penalised half as much as one column of the whole.
+    reference.set_params(C=recipe.wide.inverse_penalty * 2).fit(inputs, train.labels)
+    own = inputs @ (weight[:, 1] - weight[:, 0]) + bias[1] - bias[0]
+    np.testing.assert_allclose(own, reference.decision_function(inputs), atol=0.02)
+
+
+def test_soft_targets_without_labels_are_enough(train, recipe):
+    inputs = weighted_counts(train.ngrams, inverse_frequency(train.ngrams))
+    logits = torch.randn(len(train), 2, generator=torch.Generator().manual_seed(0))
+    batch = {
+        "labels": torch.full((len(train),), -1),
+        "teacher_logits": logits,
+        "alpha": torch.ones(len(train)),
+    }
+    loose = recipe.wide.model_copy(update={"inverse_penalty": 1e4})
+    weight, bias = fit_linear(inputs, batch, distillation_loss, 2, loose)
+    found = inputs @ weight + bias
+    distinct = np.unique(inputs.toarray(), axis=0, return_index=True)[1]
+    agrees = np.corrcoef((found[:, 1] - found[:, 0])[distinct], (logits[:, 1] - logits[:, 0]).numpy()[distinct])
+    assert agrees[0, 1] > 0.9
+
+
+def test_no_row_has_a_part_in_what_the_network_starts_from_on_it(train, recipe, run_data):
+    model = new_classifier(run_data, recipe, 0)
+    before = fit_wide_path(model.wide, train, by_labels, recipe.wide)
+    whole = model.wide.logits(train.ngrams)
+    labels = train.labels.clone()
+    labels[0] = 1 - labels[0]
+    after = fit_wide_path(model.wide, replace(train, labels=labels), by_labels, recipe.wide)
+    torch.testing.assert_close(before[0], after[0])
+    assert (model.wide.logits(train.ngrams)[0] - whole[0]).abs().max() > 1e-3
+    assert not torch.allclose(before[1:], after[1:])
+
+
+def test_a_network_begins_as_its_wide_path(train, recipe, run_data):
+    model = new_classifier(run_data, recipe, 0)
+    rows, tuning = with_wide_path(model, recipe, by_labels, train, run_data.rows("tuning"))
+    assert rows.ngrams is None
+    first = predict_logits(model, tuning, 16)
+    np.testing.assert_allclose(first, model.wide.logits(run_data.rows("tuning").ngrams), atol=1e-5)
+    np.testing.assert_allclose(predict_logits(model, run_data.rows("tuning"), 16), first, atol=1e-5)
+
+
+def test_without_a_wide_path_it_is_the_papers_network(train, recipe, run_data):
+    plain = recipe.model_copy(update={"network": recipe.network.model_copy(update={"wide": None})})
+    model = new_classifier(run_data, plain, 0)
+    head = {name: values.clone() for name, values in model.state_dict().items()}
+    (rows,) = with_wide_path(model, plain, by_labels, train)
+    assert rows.ngrams is None
+    assert "wide_logits" not in rows.extras
+    assert not [name for name in head if name.startswith("wide")]
+    assert all(torch.equal(values, head[name]) for name, values in model.state_dict().items())

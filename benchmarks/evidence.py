@@ -68,9 +68,9 @@ DATA = (
 )
 
 
-def teachers_of(data: Data, task: Task) -> list[Variant]:
+def teachers_of(data: Data, task: Task, own_alone: bool) -> list[Variant]:
     """The methods whose teachers are trained, each for students of its own; the costlier ones on real data alone."""
-    return [PRIVILEGED] if data.simulated else [PRIVILEGED, IN_SAMPLE, other_teacher(task.distillation)]
+    return [PRIVILEGED] if data.simulated or own_alone else [PRIVILEGED, IN_SAMPLE, other_teacher(task.distillation)]
 
 
 def students_of(of: Variant, rows: pd.DataFrame, task: Task) -> list[Variant]:
@@ -148,7 +148,7 @@ def _quietly(part: Part) -> None:
         run_part(part)
 
 
-def collect(chosen: Sequence[Data], seeds: int, real: Path) -> dict[Data, pd.DataFrame]:
+def collect(chosen: Sequence[Data], seeds: int, real: Path, own_teacher: bool) -> dict[Data, pd.DataFrame]:
     """The scores of every task and seed: those kept, and the others made, a process a core."""
     results = kept() / "scores"
     results.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def collect(chosen: Sequence[Data], seeds: int, real: Path) -> dict[Data, pd.Dat
             make_clips(data, corpus)
         parts += [
             Part(data, corpora[seed], seed, of, results)
-            for of in teachers_of(data, load_task(data.task))
+            for of in teachers_of(data, load_task(data.task), own_teacher)
             for seed in range(seeds)
         ]
     missing = [part for part in parts if not part.target.exists()]
@@ -180,13 +180,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--real", type=Path, default=ROOT.parent / "shared" / "data", help="folder of the real data")
+    parser.add_argument("--tasks", nargs="*", help="names as the page has them; default: all")
+    parser.add_argument("--own-teacher", action="store_true", help="leave out in-sample and the other kind of teacher")
     parser.add_argument("--output", type=Path, default=ROOT / "EVIDENCE.md")
     arguments = parser.parse_args()
-    chosen = [data for data in DATA if data.source is None or (arguments.real / data.source).is_dir()]
-    for data in DATA:
+    asked = [data for data in DATA if not arguments.tasks or data.name in arguments.tasks]
+    chosen = [data for data in asked if data.source is None or (arguments.real / data.source).is_dir()]
+    for data in asked:
         if data not in chosen:
             print(f"left out: {data.name}, as there is no {arguments.real / str(data.source)}", file=sys.stderr)
-    arguments.output.write_text(page(collect(chosen, arguments.seeds, arguments.real), arguments.seeds))
+    arguments.output.write_text(
+        page(collect(chosen, arguments.seeds, arguments.real, arguments.own_teacher), arguments.seeds)
+    )
     print(f"wrote {arguments.output}")
 
 

@@ -11,8 +11,10 @@ import torch
 
 from common.source import code_version
 from models.evaluation.metrics import titles
-from models.studies.statistics import Interval, compare, gap_closed, measure
-from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
+from models.evaluation.peers import PRIVILEGED as PRIVILEGED_PEERS
+from models.evaluation.peers import RAW
+from models.studies.statistics import Interval, compare, gap_closed, holm, measure
+from models.studies.variants import ADDED, BASELINE, CPFD, PFD, TEACHER, VANILLA_KD
 
 # The metric that is judged and the first one that needs no threshold: with more, the table is too wide to read.
 TITLES = titles("f1")  # the default measure, which every task here is judged by
@@ -60,6 +62,10 @@ def page(scores: dict[Data, pd.DataFrame], seeds: int) -> str:
         "threshold (or a correction of the prior) chosen on other rows. With five seeds, intervals are wide.",
         "## CPFD in short",
         _summary(measured),
+        "## What is claimed",
+        "CPFD against its baseline, against the peer of raw input that is best by this measure on these very rows, and "
+        "against vanilla KD, whose teachers are as many and see raw input alone.",
+        _claims(measured),
         *(_section(data, measured[data], scores[data]) for data in scores),
         NOTES.read_text().strip(),
     ]
@@ -85,10 +91,32 @@ def _section(data: Data, measures: pd.DataFrame, scores: pd.DataFrame) -> str:
         own = measures[measures.model == model]
         cells = [_value(Interval.of(own[metric].to_numpy())) for metric in TITLES]
         cells.append("" if model == BASELINE else _difference(measures, model, BASELINE, JUDGED))
-        judged = model != BASELINE and not model.startswith(TEACHER)
+        judged = model not in (BASELINE, *RAW, *PRIVILEGED_PEERS) and not model.startswith(TEACHER)
         cells += [_gap(measures, model, metric) if judged else "" for metric in SHOWN]
         lines.append(f"| {model} | {' | '.join(cells)} |")
-    return "\n".join([f"## {_title(data)}", "", f"{rows} evaluation rows (seed 0).", "", *lines])
+    found = set(measures.model)
+    added = _head(["what it adds", "", *(TITLES[metric] for metric in SHOWN)])
+    for what, more, less in ADDED:
+        if {more, less} <= found:
+            cells = [_difference(measures, more, less, metric) for metric in SHOWN]
+            added.append(f"| {what} | {more} less {less} | {' | '.join(cells)} |")
+    return "\n".join([f"## {_title(data)}", "", f"{rows} evaluation rows (seed 0).", "", *lines, "", *added])
+
+
+def _claims(measured: dict[Data, pd.DataFrame]) -> str:
+    """Whether the student is above its baseline, the sceptic's best peer, and a student without privilege."""
+    rows = []
+    for data, measures in measured.items():
+        peers = measures[measures.model.isin(RAW)].groupby("model")
+        for metric in SHOWN:
+            best = str(peers[metric].mean().idxmax())
+            for against in (BASELINE, best, VANILLA_KD.name):
+                cell = _difference(measures, CPFD, against, metric)
+                p_value = compare(measures, CPFD, against, metric).p_value
+                rows.append((f"| {_title(data)} | {TITLES[metric]} | {against} | {cell} |", p_value))
+    corrected = holm([p_value for _, p_value in rows])
+    lines = [f"{row} {p:.2g} |" for (row, _), p in zip(rows, corrected, strict=True)]
+    return "\n".join([*_head(["task", "", "CPFD less", "difference", "p, Holm over this table"]), *lines])
 
 
 def _head(columns: list[str]) -> list[str]:

@@ -91,6 +91,17 @@ def compare(measures: pd.DataFrame, model: str, against: str, metric: str) -> Di
     return Difference(Interval.of(values), p_value)
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values corrected for how many they are (Holm 1979); NaN stays NaN and counts for nothing."""
+    values = np.asarray(p_values, float)
+    order = [int(index) for index in np.argsort(values) if not np.isnan(values[index])]
+    corrected, highest = values.copy(), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * values[index]))
+        corrected[index] = highest
+    return corrected.tolist()
+
+
 def compare_rows(
     scores: pd.DataFrame, model: str, against: str, judge: Judge = "f1", seed: int = 0
 ) -> tuple[float, float]:

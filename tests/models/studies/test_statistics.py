@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from models.evaluation.metrics import Ruler, decide
-from models.studies.statistics import Interval, compare, compare_rows, gap_closed, measure, teacher_loss_table
+from models.studies.statistics import Interval, compare, compare_rows, gap_closed, holm, measure, teacher_loss_table
 from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
 
 # Shi et al., CIKM 2024, table 3: F1 of five tasks.
@@ -112,3 +112,10 @@ def test_a_corrected_prior_finds_rare_classes_and_keeps_even_ones(rng):
     assert factors[2] > factors[0]
     even = np.arange(300) % 3
     assert set(ruler.choose_threshold(np.eye(3)[even], even)) == {1.0}
+
+
+def test_p_values_are_corrected_for_how_many_they_are():
+    found = holm([0.04, 0.01, float("nan"), 0.03])
+    assert found[:2] == pytest.approx([0.06, 0.03])
+    assert np.isnan(found[2])
+    assert found[3] == pytest.approx(0.06)

@@ -45,7 +45,7 @@ class WideSettings(BaseModel, frozen=True, extra="forbid"):
     2016, "Wide & Deep Learning").
 
     It is fitted before the network is trained, as a regularised logistic regression on the same targets. Few texts
-    are enough for it, where a transformer from random weights memorises them (EVIDENCE.md).
+    are enough for it, where a transformer from random weights memorises them.
     """
 
     words: tuple[int, int] = Field((1, 2), description="least and most words of an n-gram")

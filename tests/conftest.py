@@ -16,6 +16,7 @@ from corpus.window import select_window
 from feature_repo.retrieval import retrieve_features
 from models.data.clips import probe, write_clips
 from models.data.run_data import RunData, open_run
+from models.settings import WideSettings
 from models.training.settings import Recipe
 from pipelines.task import Task, load_task
 
@@ -45,7 +46,7 @@ def task() -> Task:
     training = full.training.model_copy(update={"epochs": 2})
     distillation = full.distillation.model_copy(update={"folds": 2})
     clips = full.clips.model_copy(update={"frames": 2, "image_size": 32})
-    network = full.network.model_copy(update={"patch_size": 4})
+    network = full.network.model_copy(update={"patch_size": 4, "wide": WideSettings(buckets=4_096)})
     window = full.window.model_copy(update={"evaluation_share": 0.25, "tuning_share": 0.2})
     validation = full.validation.model_copy(update={"faulty_share": 0.1})
     return full.model_copy(

@@ -20,8 +20,7 @@ class BoostedTeacher:
     """The mean probability of two models of dense values and raw logits.
 
     Gradient boosting finds what values mean together; logistic regression takes few rows well, and goes on where the
-    trees end. Each alone was behind their mean (EVIDENCE.md). Trees are shallow: with labels as noisy as those of
-    reviewers, deeper ones learn the noise.
+    trees end. Trees are shallow: with labels as noisy as those of reviewers, deeper ones learn the noise.
 
     Args:
         balanced: weigh rows by inverse class frequency.

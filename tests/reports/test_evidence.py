@@ -27,6 +27,11 @@ FACTS = {
 }
 
 
+def peers_of(labels: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """A peer of raw input that is always right, and one of privileged features that knows nothing."""
+    return {"TF-IDF": np.eye(classes)[labels], "boosting": np.full((len(labels), classes), 1 / classes)}
+
+
 @pytest.fixture
 def read(tmp_path, rng):
     """Evidence of a made-up run of a task whose student was trained with ``method``."""
@@ -49,7 +54,15 @@ def read(tmp_path, rng):
         return Evidence.read(
             facts={**FACTS, "task": task},
             settings=settings,
-            evaluation=evaluate(probabilities, labels, judging, tuple(classes), 0),
+            evaluation=evaluate(
+                {**probabilities, **peers_of(labels, len(classes))},
+                labels,
+                judging,
+                tuple(classes),
+                0,
+                "f1",
+                ["TF-IDF"],
+            ),
             scores=tmp_path / "scores",
             set_aside=[tmp_path / "set_aside"],
             networks={name: tmp_path / name for name in ("baseline", "student")},
@@ -84,3 +97,17 @@ def test_the_page_says_how_models_were_judged(read, task, method, thresholds):
     assert "Real &lt;clips&gt;." in page
     assert "titles are &lt;short&gt;" in page
     assert page.count("<svg") == 5
+
+
+def test_a_student_behind_the_best_simple_peer_is_told_so_in_the_pages_first_line(read):
+    evidence = read("cpfd")
+    verdict = decide(evidence.evaluation, GateSettings(margin=-1))
+    assert not verdict.passed
+    page = render_report(evidence, verdict, [])
+    first = page[page.index('<div class="verdict') : page.index("</div>", page.index('<div class="verdict'))]
+    assert "Not passed: nothing is promoted" in first
+    assert "is below the 1.0000 of the best simple peer (TF-IDF)" in first
+    assert decide(evidence.evaluation, GateSettings(margin=-1, floor="none")).passed
+    table = page[page.index("simple peers on the same rows") :]
+    assert table.index("TF-IDF") < table.index("boosting <small>(privileged)</small>")
+    assert f"of these rows are labelled <code>{evidence.evaluation.rarer}</code>" in page

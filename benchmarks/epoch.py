@@ -58,12 +58,13 @@ def random_videos(settings: Recipe, count: int, vocabulary: int) -> Videos:
         torch.randint(0, len(settings.classes), (count,), generator=generator),
         {},
     )
-    extras = {"teacher_logits": logits, "alpha": torch.full((count,), 0.5)}
+    extras = {"teacher_logits": logits, "alpha": torch.full((count,), 0.5), "wide_logits": torch.zeros_like(logits)}
     return videos.with_extras(**extras, dense=torch.randn(count, DENSE, generator=generator))
 
 
 def official(config: XVLMConfig) -> XVLMConfig:
-    """The same sizes with eager attention and dropout on its weights."""
+    """The same sizes with eager attention and dropout on its weights, and no wide path."""
+    config.wide = None
     config._attn_implementation = "eager"
     config.text = {**config.text, "attention_probs_dropout_prob": 0.1}
     return config
@@ -84,8 +85,12 @@ def epochs(settings: Recipe, videos: int) -> dict[str, Callable[[], float]]:
     def config() -> XVLMConfig:
         return XVLMConfig.from_settings(settings, tokenizer)
 
-    def epoch(loss: Callable[[Tensor, Batch], Losses], training: TrainingSettings) -> Callable[[], float]:
-        model = XVLMForClassification(config())
+    def epoch(
+        loss: Callable[[Tensor, Batch], Losses], training: TrainingSettings, wide: bool = True
+    ) -> Callable[[], float]:
+        own = config()
+        own.wide = own.wide if wide else None
+        model = XVLMForClassification(own)
         return lambda: timed(lambda: fit(model, rows, loss, training, 0, lambda _: None))
 
     student = XVLMForClassification(official(config()))
@@ -95,6 +100,7 @@ def epochs(settings: Recipe, videos: int) -> dict[str, Callable[[], float]]:
         "student, official way": lambda: timed(lambda: official_epoch(student, teacher, plain, rows, ours, settings)),
         "student": epoch(ours, settings.training),
         "student, compiled": epoch(ours, compiled),
+        "student, no wide path": epoch(ours, settings.training, wide=False),
         "baseline": epoch(labels_alone, settings.training),
     }
 
@@ -150,6 +156,7 @@ def main() -> None:
         ("official way / ours", "student, official way", "student"),
         ("official way / ours, compiled", "student, official way", "student, compiled"),
         ("student step / baseline step", "student", "baseline"),
+        ("wide path / none", "student", "student, no wide path"),
     ):
         ratios = [a / b for a, b in zip(seconds[first], seconds[second], strict=True)]
         print(f"{label}: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")

@@ -1,5 +1,6 @@
 """Per-sample losses of CPFD's paper (Shi et al., CIKM 2024, equations 1 to 4) and of its rivals, by named terms."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -21,15 +22,19 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, temperature
     return temperature**2 * F.kl_div(student, teacher, reduction="none", log_target=True).sum(1)
 
 
-def _blend(hard: Tensor, soft: Tensor, alpha: Tensor) -> Losses:
-    """Equation 1 (4): the mean over samples of (1 - alpha) hard + alpha soft, with its two weighted terms."""
-    weight = alpha.detach()
-    label_term, soft_term = ((1 - weight) * hard).mean(), (weight * soft).mean()
+def _blend(hard: Tensor, soft: Tensor, batch: Batch) -> Losses:
+    """Equation 1 (4): the mean over samples of (1 - alpha) hard + alpha soft, with its two weighted terms.
+
+    A ``row_weight`` (B,) in the batch weighs whole samples; without one all weigh 1.
+    """
+    alpha = batch["alpha"].detach()
+    rows = batch.get("row_weight", torch.ones_like(alpha))
+    label_term, soft_term = (rows * (1 - alpha) * hard).mean(), (rows * alpha * soft).mean()
     return {
         "loss": label_term + soft_term,
         "label_loss": label_term,
         "soft_target_loss": soft_term,
-        "mean_alpha": weight.mean(),
+        "mean_alpha": alpha.mean(),
     }
 
 
@@ -45,19 +50,19 @@ def distillation_loss(
     """
     hard = label_loss(logits, batch["labels"], class_weights)
     soft = soft_target_loss(logits, batch["teacher_logits"], temperature)
-    return _blend(hard, soft, batch["alpha"])
+    return _blend(hard, soft, batch)
 
 
 def smoothed_loss(logits: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
     """Label smoothing: the soft term is the cross-entropy with the uniform distribution (Szegedy et al. 2016)."""
     hard = label_loss(logits, batch["labels"], class_weights)
-    return _blend(hard, -F.log_softmax(logits, dim=1).mean(1), batch["alpha"])
+    return _blend(hard, -F.log_softmax(logits, dim=1).mean(1), batch)
 
 
 def pseudo_label_loss(logits: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
     """Self-training: the soft term is the cross-entropy with the class that the teacher decides on (Lee 2013)."""
     hard = label_loss(logits, batch["labels"], class_weights)
-    return _blend(hard, label_loss(logits, batch["teacher_logits"].argmax(1), class_weights), batch["alpha"])
+    return _blend(hard, label_loss(logits, batch["teacher_logits"].argmax(1), class_weights), batch)
 
 
 def uncertain_loss(outputs: Tensor, batch: Batch, class_weights: Tensor | None = None) -> Losses:
@@ -72,7 +77,7 @@ def uncertain_loss(outputs: Tensor, batch: Batch, class_weights: Tensor | None =
     teacher = batch["teacher_logits"].detach()
     difference = (teacher - teacher.mean(1, keepdim=True)) - (logits - logits.mean(1, keepdim=True))
     soft = (difference**2 / (LEAST_VARIANCE + log_variance.exp()) + log_variance).mean(1)
-    return _blend(label_loss(logits, batch["labels"], class_weights), soft, batch["alpha"])
+    return _blend(label_loss(logits, batch["labels"], class_weights), soft, batch)
 
 
 def supervised_loss(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Losses:

@@ -1,13 +1,27 @@
 """Settings of a distillation: the method with its own settings, and what all methods have in common."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from models.distillation.methods import CPFD, Method
 
 if TYPE_CHECKING:  # it needs torch, which takes seconds to import, and every command reads settings
     from models.distillation.soft_targets import SoftTargets
+
+
+class UnlabelledSettings(BaseModel, frozen=True, extra="forbid"):
+    """Videos without a label that a student also learns from, by their soft targets alone (alpha 1)."""
+
+    most: int | None = Field(None, ge=1, description="how many; default: all that the window has")
+    choice: Literal["random", "surest"] = Field(
+        "random", description="which, if there are more: drawn at random, or those of which the teacher is surest"
+    )
+    weight: float = Field(1.0, gt=0, description="of such a video, where a labelled one has 1")
+
+    def count(self, there: int) -> int:
+        """How many of those that are there."""
+        return there if self.most is None else min(there, self.most)
 
 
 class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
@@ -29,10 +43,17 @@ class DistillationSettings(BaseModel, frozen=True, extra="forbid"):
     teacher_epochs: int | None = Field(None, ge=1, description="default: as many as the student's")
     student_epochs: int | None = Field(None, ge=1, description="default: as many as the baseline's")
     dense_absence: float = Field(0.0, ge=0, lt=1, description="share of rows a teacher trains on without dense values")
-    unlabelled: bool = Field(False, description="also learn from the soft targets of videos without a label (alpha 1)")
+    unlabelled: UnlabelledSettings | None = Field(
+        None, description="also learn from videos without a label: true for all, or which of them (UnlabelledSettings)"
+    )
     weak_teacher: Literal["stop", "accept"] = Field(
         "stop", description="when the teacher is surely worse than the baseline"
     )
+
+    @field_validator("unlabelled", mode="before")
+    @classmethod
+    def _by_yes_or_no(cls, given: Any) -> Any:
+        return (UnlabelledSettings() if given else None) if isinstance(given, bool) else given
 
     @property
     def boosted(self) -> bool:

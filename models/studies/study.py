@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import torch
 from pydantic import BaseModel
 
-from common.artifacts import LEARNING
+from common.artifacts import TRAIN, UNLABELLED
 from models.data.run_data import RunData, open_run
 from models.distillation.mappings import MAPPINGS, ExponentialDecay
 from models.distillation.methods import CPFD, METHODS, DistillationMethod
@@ -210,8 +210,9 @@ def _teacherless(variant: Variant) -> bool:
 def step_matched_epochs(catalogue: pd.DataFrame, settings: Recipe) -> int | None:
     """Epochs of a baseline that takes as many steps as the student; None if as many epochs are as many steps."""
     distillation, training = settings.distillation, settings.training
-    own, all_rows = (int(catalogue.split.isin(splits).sum()) for splits in (("train",), LEARNING))
-    learned = all_rows if distillation.unlabelled and distillation.method.teacher else own
+    own, unlabelled = (int((catalogue.split == split).sum()) for split in (TRAIN, UNLABELLED))
+    more = distillation.unlabelled if distillation.method.teacher else None
+    learned = own + (0 if more is None else more.count(unlabelled))
     steps = (distillation.student_epochs or training.epochs) * -(-learned // training.batch_size)
     epochs = max(1, round(steps / -(-own // training.batch_size)))
     return None if epochs == training.epochs else epochs

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, LEARNING, TRAIN, TUNING
+from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, LEARNING, TRAIN, TUNING, UNLABELLED
+from models.data.dataset import Videos
 from models.data.run_data import RunData
+from models.distillation.settings import DistillationSettings
 from models.distillation.soft_targets import SoftTargets
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.starts.pretraining import XVLMForPretraining
@@ -67,9 +69,8 @@ def distill_student(
     """
     distillation = settings.distillation
     method = distillation.method
-    unlabelled = distillation.unlabelled and method.teacher is not None
-    videos = data.rows(*LEARNING) if unlabelled else data.rows(TRAIN)
     soft_targets = distillation.learned(soft_targets)
+    videos = learned_videos(data, soft_targets, distillation, seed)
     alphas, constants = method.alphas(soft_targets)
     constants = {**constants, "mean_alpha": float(alphas[soft_targets.labelled].mean())}
     by_id = dict(zip(soft_targets.video_ids, alphas, strict=True))
@@ -89,6 +90,26 @@ def distill_student(
     training = for_epochs(settings.training, distillation.student_epochs)
     history = fit(network, videos, loss, training, seed, validation=tuning, checkpoints=checkpoints)
     return model, history, trust
+
+
+def learned_videos(data: RunData, targets: SoftTargets, distillation: DistillationSettings, seed: int) -> Videos:
+    """The training videos, and the unlabelled ones that the settings ask for; these have a ``row_weight`` of their own.
+
+    A method without a teacher has nothing to say of a video without a label.
+    """
+    own = distillation.unlabelled
+    if own is None or distillation.method.teacher is None:
+        return data.rows(TRAIN)
+    unlabelled = np.flatnonzero(data.frame.split == UNLABELLED)
+    order = np.random.default_rng(seed).permutation(unlabelled)
+    if own.choice == "surest":
+        said = targets.select([data.videos.video_ids[row] for row in unlabelled])
+        order = unlabelled[np.argsort(-said.logits.max(1), kind="stable")]
+    chosen = order[: own.count(len(unlabelled))]
+    rows = np.sort(np.concatenate([np.flatnonzero(data.frame.split == TRAIN), chosen]))
+    videos = data.videos.select(rows)
+    weights = torch.where(videos.labels < 0, own.weight, 1.0)
+    return videos if own.weight == 1 else videos.with_extras(row_weight=weights)
 
 
 def train_student(

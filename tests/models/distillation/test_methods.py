@@ -6,6 +6,7 @@ import torch
 
 from models.data.run_data import RunData
 from models.distillation.methods import CAMKD, CPFD, METHODS
+from models.distillation.settings import UnlabelledSettings
 from models.distillation.soft_targets import SoftTargets
 from models.evaluation.scoring import load_teacher, score_teachers
 from models.training.students import distill_student
@@ -74,7 +75,7 @@ def test_calibration_finds_the_temperature_that_blew_the_logits_up(rng):
 def test_every_method_trains_a_student_from_the_teacher_it_asks_for(
     method, teacher, weights, artifacts, run_data, recipe, tmp_path
 ):
-    changes = {"method": METHODS[method](), "unlabelled": True, "teacher": teacher}
+    changes = {"method": METHODS[method](), "unlabelled": UnlabelledSettings(weight=0.5), "teacher": teacher}
     distillation = recipe.distillation.model_copy(update=changes)
     training = recipe.training.model_copy(update={"epochs": 1, "class_weights": weights})
     settings = recipe.model_copy(update={"distillation": distillation, "training": training})

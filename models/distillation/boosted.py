@@ -26,8 +26,8 @@ class BoostedTeacher:
         balanced: weigh rows by inverse class frequency.
     """
 
-    def __init__(self, classes: int, seed: int, balanced: bool = False) -> None:
-        self.classes, self.balanced = classes, balanced
+    def __init__(self, seed: int, balanced: bool = False) -> None:
+        self.balanced = balanced
         self.trees = HistGradientBoostingClassifier(
             max_iter=150, learning_rate=0.05, max_depth=3, min_samples_leaf=20, l2_regularization=1.0,
             early_stopping=False, random_state=seed,

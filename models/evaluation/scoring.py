@@ -104,7 +104,7 @@ def boosted_teachers(
     teachers = []
     for own in range(folds):
         rows = np.flatnonzero((fold != NOBODYS) & (fold != own) if folds > 1 else fold != NOBODYS)
-        teacher = BoostedTeacher(len(settings.classes), own, settings.training.class_weights)
+        teacher = BoostedTeacher(own, settings.training.class_weights)
         teachers.append(teacher.fit(dense[rows], raw[rows], labels[rows]))
     return teachers
 

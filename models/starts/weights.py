@@ -129,7 +129,7 @@ def start_from(model: nn.Module, state: dict[str, Tensor], untrained: Sequence[s
             be tensors whose names hold one of ``untrained``.
     """
     own = model.state_dict()
-    foreign = _foreign_head(own, state)
+    foreign = _not_taken(own, state)
     state = {name: values for name, values in state.items() if name not in foreign}
     missing = tuple(name for name in own if name not in state)
     needed = [
@@ -152,7 +152,7 @@ def start_from(model: nn.Module, state: dict[str, Tensor], untrained: Sequence[s
     return LoadReport(tuple(chosen), tuple(resized), missing, unexpected)
 
 
-def _foreign_head(own: dict[str, Tensor], state: dict[str, Tensor]) -> set[str]:
+def _not_taken(own: dict[str, Tensor], state: dict[str, Tensor]) -> set[str]:
     """The names of what is not taken: a head for another number of classes, and a wide path, which is fitted."""
     wide = {name for name in state if name.startswith("wide.")}
     head = {name for name in state if name.startswith("head.")}

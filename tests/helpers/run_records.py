@@ -22,16 +22,18 @@ FACTS = {
 }
 
 
-def evaluation(difference: float = 0.05) -> Evaluation:
-    def metrics(f1: float) -> ModelMetrics:
-        return ModelMetrics(
-            metrics={"f1": f1, "roc_auc": 0.8, "pr_auc": 0.7},
-            judged=f1,
-            interval=(f1 - 0.1, f1 + 0.1),
-            threshold=0.5,
-            predicted={"no": 0.5, "yes": 0.5},
-        )
+def metrics(f1: float) -> ModelMetrics:
+    """Of a model of the classes no and yes."""
+    return ModelMetrics(
+        metrics={"f1": f1, "roc_auc": 0.8, "pr_auc": 0.7},
+        judged=f1,
+        interval=(f1 - 0.1, f1 + 0.1),
+        threshold=0.5,
+        predicted={"no": 0.5, "yes": 0.5},
+    )
 
+
+def evaluation(difference: float = 0.05) -> Evaluation:
     return Evaluation(
         classes=("no", "yes"),
         judge="f1",

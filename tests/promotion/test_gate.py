@@ -1,22 +1,14 @@
 """The gate's scenarios."""
 
 import pytest
+from run_records import metrics
 
-from models.evaluation.judging import Evaluation, ModelMetrics
+from models.evaluation.judging import Evaluation
 from promotion.gate import decide
 from promotion.policy import GateSettings
 
 
 def judged(baseline: float, student: float, **peers: float) -> Evaluation:
-    def metrics(f1: float) -> ModelMetrics:
-        return ModelMetrics(
-            metrics={"f1": f1, "roc_auc": 0.8, "pr_auc": 0.7},
-            judged=f1,
-            interval=(f1 - 0.1, f1 + 0.1),
-            threshold=0.5,
-            predicted={"no": 0.5, "yes": 0.5},
-        )
-
     return Evaluation(
         classes=("no", "yes"),
         judge="f1",

@@ -20,6 +20,7 @@ from models.data.text import encode
 from models.settings import ModelSettings
 
 Clips = ClipStore | ClipStream
+WIDE_LOGITS = "wide_logits"  # the extra that stands for a wide path's n-grams
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Videos:
 
     def with_wide_logits(self, logits: Tensor) -> "Videos":
         """With what a wide path makes of the n-grams, in their place: it is computed once, not in every step."""
-        return replace(self.with_extras(wide_logits=logits), ngrams=None)
+        return replace(self.with_extras(**{WIDE_LOGITS: logits}), ngrams=None)
 
     def targets(self) -> Batch:
         """Labels and extras of all rows: a batch without raw input."""

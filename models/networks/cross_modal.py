@@ -1,12 +1,13 @@
 """The text encoder whose upper layers read the clip: BERT or RoBERTa, split in two (Zeng et al., ICML 2022)."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
-from transformers.models.bert.modeling_bert import BertEmbeddings, BertLayer
-from transformers.models.roberta.modeling_roberta import RobertaEmbeddings, RobertaLayer
+from transformers.models.bert.modeling_bert import BertCrossAttention, BertEmbeddings, BertLayer
+from transformers.models.roberta.modeling_roberta import RobertaCrossAttention, RobertaEmbeddings, RobertaLayer
 
 
 class TextEncoder(NamedTuple):
@@ -19,6 +20,7 @@ class TextEncoder(NamedTuple):
     config: Any
     embeddings: Any
     layer: Any
+    cross_attention: Any
     model: Any
     model_types: tuple[str, ...]
     beyond_padding: bool = False
@@ -28,10 +30,10 @@ class TextEncoder(NamedTuple):
 
 
 ENCODERS = {
-    "bert": TextEncoder(BertConfig, BertEmbeddings, BertLayer, BertModel, ("bert",)),
+    "bert": TextEncoder(BertConfig, BertEmbeddings, BertLayer, BertCrossAttention, BertModel, ("bert",)),
     "roberta": TextEncoder(
-        RobertaConfig, RobertaEmbeddings, RobertaLayer, RobertaModel, ("roberta", "xlm-roberta", "camembert"),
-        beyond_padding=True,
+        RobertaConfig, RobertaEmbeddings, RobertaLayer, RobertaCrossAttention, RobertaModel,
+        ("roberta", "xlm-roberta", "camembert"), beyond_padding=True,
     ),
 }  # fmt: skip
 # What an encoder keeps of a published config: all that its function depends on.
@@ -63,7 +65,7 @@ class CrossModalEncoder(nn.Module):
 
     def __init__(self, arguments: dict[str, Any], fusion_layer: int, visual_width: int | None, attention: str) -> None:
         super().__init__()
-        config, embeddings, layer, *_ = ENCODERS[arguments["encoder"]]
+        config, embeddings, layer, self.cross_attention, *_ = ENCODERS[arguments["encoder"]]
         sizes = {name: value for name, value in arguments.items() if name != "encoder"}
         text = config(**sizes, attn_implementation=attention)
         self.embeddings = embeddings(text)
@@ -85,8 +87,25 @@ class CrossModalEncoder(nn.Module):
 
     def joint_states(self, states: Tensor, attention_mask: Tensor, visual: Tensor | None) -> Tensor:
         """(B, L, hidden) text states and (B, V, visual_width) visual tokens to (B, L, hidden) joint states."""
+        return self._joined(self.cross_layers, states, _padding(attention_mask, states), visual)
+
+    def joint_vector(self, states: Tensor, attention_mask: Tensor, visual: Tensor | None) -> Tensor:
+        """The first token of ``joint_states``, (B, hidden), and of the last layer nothing else is computed."""
         padding = _padding(attention_mask, states)
-        for layer in self.cross_layers:
+        layers: list[Any] = list(self.cross_layers)
+        last = layers.pop()
+        states = self._joined(layers, states, padding, visual)
+        first = states[:, :1]
+        # Cross-attention, as transformers has it, is self-attention whose queries may be others than its keys.
+        attended, _ = self.cross_attention.forward(last.attention.self, first, states, padding)
+        joint = last.attention.output(attended, first)
+        if visual is not None:
+            joint, _ = last.crossattention(joint, encoder_hidden_states=visual)
+        return last.feed_forward_chunk(joint)[:, 0]
+
+    @staticmethod
+    def _joined(layers: Iterable[Any], states: Tensor, padding: Tensor, visual: Tensor | None) -> Tensor:
+        for layer in layers:
             states = layer(states, padding) if visual is None else layer(states, padding, encoder_hidden_states=visual)
         return states
 

@@ -16,6 +16,7 @@ class WithUncertainty(nn.Module):
         self.student = student
         self.inputs = student.inputs
         self.started_parts = frozenset(f"student.{name}" for name in getattr(student, "started_parts", ()))
+        self.shrink = student.shrink
         self.log_variance = nn.Sequential(nn.Linear(width, classes), nn.BatchNorm1d(classes))
 
     def forward(

@@ -165,6 +165,12 @@ class XVLMPreTrainedModel(PreTrainedModel):
             init.zeros_(module.weight)
             init.zeros_(module.bias)
 
+    def shrink(self, share: float) -> None:
+        """Multiply what the layers of a classifier's head and below add to a wide path, in place."""
+        with torch.no_grad():
+            for values in self.head[-1].parameters():
+                values.mul_(share)
+
 
 class XVLM(XVLMPreTrainedModel):
     """Frames and text to one joint vector a video. Shared by the student and the teacher's raw branch."""
@@ -195,7 +201,7 @@ class XVLM(XVLMPreTrainedModel):
         """Joint representation (B, hidden): the first token after all layers."""
         visual = None if frames is None else self.visual_tokens(frames)
         states = self.encoder.text_states(input_ids, attention_mask)
-        return self.encoder.joint_states(states, attention_mask, visual)[:, 0]
+        return self.encoder.joint_vector(states, attention_mask, visual)
 
 
 def classification_head(width: int, classes: int) -> nn.Sequential:

@@ -138,14 +138,49 @@ def gap_closed(measures: pd.DataFrame, model: str, metric: str, baseline: str = 
     won, gap = (differences(measures, name, baseline, metric) for name in (model, "teacher"))
     if gap.mean() < SMALLEST_GAP:
         return GapClosed(None, None, None)
-    draws = np.random.default_rng(0).integers(len(won), size=(DRAWS, len(won)))
-    gaps = gap[draws].mean(1)
+    drawn = _gap_draws(measures, model, metric, baseline, np.random.default_rng(0))
     interval = None
-    if len(won) > 1 and (gaps > 0).mean() > 0.975:
-        low, high = np.nanquantile(won[draws].mean(1) / np.where(gaps > 0, gaps, np.nan), [0.025, 0.975])
+    if len(won) > 1 and np.isfinite(drawn).mean() > 0.975:
+        low, high = np.nanquantile(drawn, [0.025, 0.975])
         interval = (float(low), float(high))
     each = np.clip(won / np.where(gap > 0, gap, np.nan), 0, 1)
     return GapClosed(float(won.mean() / gap.mean()), interval, float(np.nanmean(each)))
+
+
+@dataclass(frozen=True)
+class MedianGap:
+    """The median over ``tasks`` of the share of the gap that a student closes, with its 95 % interval."""
+
+    share: float
+    interval: tuple[float, float]
+    tasks: int
+
+
+def median_gap(
+    measured: Sequence[tuple[pd.DataFrame, str]], model: str, baseline: str = "baseline"
+) -> MedianGap | None:
+    """Over those of ``measured`` (measures of a task, and a metric) whose gap is certain; None where none is.
+
+    The interval resamples the seeds of each task on its own; shares are not cut to 100 %.
+    """
+    certain = [each for each in measured if gap_closed(each[0], model, each[1], baseline).interval is not None]
+    if not certain:
+        return None
+    shares = [gap_closed(measures, model, metric, baseline).share for measures, metric in certain]
+    generator = np.random.default_rng(0)
+    drawn = [_gap_draws(measures, model, metric, baseline, generator) for measures, metric in certain]
+    low, high = np.nanquantile(np.median(drawn, axis=0), [0.025, 0.975])
+    return MedianGap(float(np.median(np.array(shares, float))), (float(low), float(high)), len(certain))
+
+
+def _gap_draws(
+    measures: pd.DataFrame, model: str, metric: str, baseline: str, generator: np.random.Generator
+) -> np.ndarray:
+    """The share of the gap in DRAWS resamples of the seeds; NaN where there is no gap in a resample."""
+    won, gap = (differences(measures, name, baseline, metric) for name in (model, "teacher"))
+    draws = generator.integers(len(won), size=(DRAWS, len(won)))
+    gaps = gap[draws].mean(1)
+    return won[draws].mean(1) / np.where(gaps > 0, gaps, np.nan)
 
 
 def teacher_loss_table(scores: pd.DataFrame, student: str, judge: Judge = "f1") -> pd.DataFrame:

@@ -27,6 +27,9 @@ IN_SAMPLE = Variant(name="CPFD, in-sample soft targets", changes={"method": "cpf
 GENERALISED = Variant(name="generalised distillation", changes={"method": "generalised"})
 
 
+# Students that see no privileged feature, not through a teacher either.
+CONTROLS = (STEPS, *(each.name for each in RIVALS[:2]), VANILLA_KD.name, SELF_TRAINING.name)
+
 # What a difference between two students says: both have as many teachers a fold, and take as many steps.
 ADDED = (
     ("what the privileged features add", PFD, VANILLA_KD.name),

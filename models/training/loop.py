@@ -13,15 +13,15 @@ from torch.nn.parallel import DistributedDataParallel
 from transformers import get_linear_schedule_with_warmup
 
 from common.errors import UserError
-from models.data.dataset import Videos
+from models.data.dataset import WIDE_LOGITS, Videos
 from models.data.loading import Loader
 from models.data.tensors import Batch, Losses
 from models.training.checkpoints import CheckpointFolder, History, TrainingState
 from models.training.devices import checkpoint_activations, device, largest_batch, rank, summed, world
 from models.training.objective import parameter_groups
-from models.training.prediction import forward, predict_logits
+from models.training.prediction import bare, forward, predict_logits
 from models.training.settings import TrainingSettings
-from models.training.stopping import calibrated_loss
+from models.training.stopping import Calibration, calibrate
 
 LossFunction = Callable[[Any, Batch], Losses]
 # Each process drops out other units. A prime far above any seed of a run, so that no two processes of any of its
@@ -48,7 +48,8 @@ def fit(
 
     Args:
         validation: labelled rows whose loss stops the training if ``settings.patience`` asks for it (``stopping``);
-            the weights of the best epoch are then put back, which may be those before the first.
+            the weights of the best epoch are then put back, which may be those before the first. Where the model has
+            a wide path, what the other layers add to it is shrunk to the share that suits these rows best.
         checkpoints: where the state of the training is saved; if it holds one, the training resumes from it.
 
     Returns:
@@ -113,6 +114,8 @@ class _Trainer:
                 self.checkpoints.save(self.state)
         if self.state.best:
             self.model.load_state_dict(self.state.best)
+        if self.validation is not None and WIDE_LOGITS in self.validation.extras:
+            bare(self.model).shrink(self._calibration().share)
         return progress.history
 
     def _epoch(self) -> float:
@@ -212,15 +215,20 @@ class _Trainer:
 
     def _validate(self, steps: int) -> float:
         """The calibrated loss on the tuning rows after ``steps`` more; keeps the weights of the least."""
-        assert self.validation is not None  # noqa: S101 - the caller asks only then
         own, progress = self.settings, self.state.progress
-        logits = predict_logits(self.model, self.validation, own.batch_size, own.workers)
+        loss = self._calibration().loss
         self.model.train()
-        loss = calibrated_loss(logits, self.validation.labels.numpy())
         if loss < progress.stop.least:
             self.state.best = copy.deepcopy(self.model.state_dict())
         progress.stop = progress.stop.after(loss, steps, self.state.schedule.last_epoch, own, self.steps)
         return loss
+
+    def _calibration(self) -> Calibration:
+        """Of what the network says of the tuning rows."""
+        assert self.validation is not None  # noqa: S101 - the callers ask only then
+        wide = self.validation.extras.get(WIDE_LOGITS)
+        logits = predict_logits(self.model, self.validation, self.settings.batch_size, self.settings.workers)
+        return calibrate(logits, self.validation.labels.numpy(), None if wide is None else wide.numpy())
 
     def _stale(self) -> bool:
         return self._may_stop and self.state.progress.stop.stale >= (self.settings.patience or 0)

@@ -34,23 +34,42 @@ class Stop:
         return replace(self, least=min(loss, self.least), smoothed=min(smoothed, self.smoothed), last=loss, stale=stale)
 
 
-def calibrated_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The mean loss (nats) of logits (N, C) at the scale, and the shift of each class, that suit them best.
+@dataclass(frozen=True)
+class Calibration:
+    """How logits suit labels best: the mean ``loss`` (nats) then, and the ``share`` of what is added to a wide path's.
+
+    ``share`` is of 0 to 1; 1 without a wide path.
+    """
+
+    loss: float
+    share: float
+
+
+def calibrate(logits: np.ndarray, labels: np.ndarray, wide: np.ndarray | None = None) -> Calibration:
+    """Logits (N, C) at the scale, and the shift of each class, that suit them best.
 
     Labels make a network sure of itself and soft targets do not, and each leans to some classes: two networks that
     differ in no more than that have the same loss here, so that neither is stopped before the other. Thresholds undo
     such differences as well (bias-corrected temperature scaling, Alexandari et al., ICML 2020).
+
+    Args:
+        wide: what a wide path has in the logits. What the network's own layers add to it has a scale of its own, up to
+            the wide path's: of few rows they learn some truth and are too sure of it.
     """
-    given = np.asarray(logits, np.float64)
-    rows, truth = np.arange(len(given)), np.eye(given.shape[1])[labels]
+    parts = np.stack([np.asarray(each, np.float64) for each in (logits, wide) if each is not None])
+    rows, truth = np.arange(len(labels)), np.eye(parts.shape[2])[labels]
+    count = len(parts)
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        scale, shift = parameters[0], parameters[1:]
-        moved = scale * given + shift
+        scales, shift = parameters[:count], parameters[count:]
+        moved = np.tensordot(scales, parts, 1) + shift
         logs = moved - logsumexp(moved, axis=1, keepdims=True)
-        slope = (np.exp(logs) - truth) / len(given)
-        return -float(logs[rows, labels].mean()), np.concatenate([[(slope * given).sum()], slope.sum(0)])
+        slope = (np.exp(logs) - truth) / len(labels)
+        return -float(logs[rows, labels].mean()), np.concatenate([(slope * parts).sum((1, 2)), slope.sum(0)])
 
-    start = np.concatenate([[1.0], np.zeros(given.shape[1])])
-    positive = [(0, None), *[(None, None)] * given.shape[1]]  # a negative scale would turn the order of the rows round
-    return float(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=positive).fun)
+    start = np.concatenate([np.eye(count)[0], np.zeros(parts.shape[2])])
+    # A negative scale would turn the order of the rows round, and one of the wide path alone the network's part.
+    bounds = [*[(0, None)] * count, *[(None, None)] * parts.shape[2]]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    scales = found.x[:count]
+    return Calibration(float(found.fun), float(scales[0] / scales.sum()) if scales.any() else 1.0)

@@ -2,16 +2,20 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 from source_code import ROOT
 
 from benchmarks.evidence import DATA
-from benchmarks.evidence_page import Data
+from benchmarks.evidence_page import CLAIMS, Data, page
 from benchmarks.evidence_rows import judged_by, make_corpus, window_of
 from benchmarks.real_data.preparing import PREPARATIONS
 from corpus.contract import LABELS, CorpusError, read_manifest, read_table
 from corpus.importing.mapping import read_mapping
+from models.evaluation.peers import LINEAR, RAW, STACKED
+from models.studies.study import score_rows
+from models.studies.variants import BASELINE, CPFD, PFD, TEACHER, VANILLA_KD
 from pipelines.task import load_task
 
 DAY = datetime(2026, 6, 1, tzinfo=UTC)
@@ -54,6 +58,28 @@ def test_every_entry_has_a_name_of_its_own_a_task_and_a_mapping_with_its_labels(
             assert {task.labels, data.judged_by or task.labels} <= labels
             assert (ROOT / "examples" / data.mapping).stem == data.source
     assert set(PREPARATIONS) <= {data.source for data in DATA}
+
+
+def test_the_page_says_who_beats_whom_by_the_tasks_own_measure(rng):
+    """Captions, judged by MCC: a student that is all but right, a teacher that is right, and everybody else guesses."""
+    (data,) = (data for data in DATA if data.source == "caption_votes")
+    labels, judging = rng.integers(0, 2, 400), np.arange(400) >= 200
+    frame = pd.DataFrame({"video_id": [f"v{row}" for row in range(400)], "label": [str(label) for label in labels]})
+    frame["split"] = np.where(judging, "evaluation", "tuning")
+    noise = {TEACHER: 0.0, CPFD: 0.6} | dict.fromkeys((BASELINE, PFD, VANILLA_KD.name, *RAW, LINEAR, STACKED), 50.0)
+    tables = []
+    for seed in range(3):
+        for name, spread in noise.items():
+            second = 1 / (1 + np.exp(-(labels * 2.0 - 1 + spread * rng.normal(size=400))))
+            tables.append(score_rows(frame, np.column_stack([1 - second, second]), ("0", "1"), name, seed))
+    said = page({data: pd.concat(tables)})
+    (row,) = (line for line in said.splitlines() if line.startswith(f"| {data.name} (real), MCC |"))
+    cells = [float(cell.split("±")[0]) for cell in row.split("|")[2:-1]]
+    titles = [title for title, *_ in CLAIMS]
+    assert dict(zip(titles, cells, strict=True))["CPFD less the best raw-only peer"] > 0.5
+    assert dict(zip(titles, cells, strict=True))["PFD less vanilla KD"] < 0.3
+    assert "| 3 | MCC |" in said
+    assert "Medians over the tasks whose gap is certain: the judged measure" in said
 
 
 def test_prepared_data_is_a_corpus_a_seed(tmp_path, monkeypatch):

@@ -47,6 +47,19 @@ def test_text_attention_is_not_causal(recipe, inputs):
     assert (model(**inputs) - model(**changed)).abs().min() > 0  # the first token sees the last one
 
 
+@pytest.mark.parametrize("encoder", ["bert", "roberta"])
+@pytest.mark.parametrize("modalities", [("frames", "title"), ("title",)])
+def test_the_last_layer_makes_of_the_first_token_what_it_makes_of_it_among_all(recipe, inputs, encoder, modalities):
+    network = recipe.network.model_copy(update={"text": encoder, "cross_layers": 2})
+    model = student(recipe.model_copy(update={"network": network, "modalities": modalities})).double()
+    inputs["attention_mask"][0, 5:] = 0
+    visual = model.xvlm.visual_tokens(inputs["frames"]) if "frames" in modalities else None
+    states = model.xvlm.encoder.text_states(inputs["input_ids"], inputs["attention_mask"])
+    given = (states, inputs["attention_mask"], visual)
+    alone = model.xvlm.encoder.joint_vector(*given)
+    torch.testing.assert_close(alone, model.xvlm.encoder.joint_states(*given)[:, 0], atol=1e-12, rtol=0)
+
+
 def test_the_order_of_frames_matters_once_positions_are_learned(recipe, inputs):
     model = student(recipe)
     flipped = {**inputs, "frames": inputs["frames"].flip(1)}

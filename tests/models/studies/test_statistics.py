@@ -6,7 +6,16 @@ import pytest
 from scipy import stats
 
 from models.evaluation.metrics import Ruler, decide
-from models.studies.statistics import Interval, compare, compare_rows, gap_closed, holm, measure, teacher_loss_table
+from models.studies.statistics import (
+    Interval,
+    compare,
+    compare_rows,
+    gap_closed,
+    holm,
+    measure,
+    median_gap,
+    teacher_loss_table,
+)
 from models.studies.variants import BASELINE, CPFD, PFD, TEACHER
 
 # Shi et al., CIKM 2024, table 3: F1 of five tasks.
@@ -37,6 +46,14 @@ def test_a_share_is_of_means_and_its_interval_holds_it(paper):
     means = {name: np.mean(own) for name, own in PAPER.items()}
     assert found.share == pytest.approx((means[PFD] - means[BASELINE]) / (means[TEACHER] - means[BASELINE]))
     assert found.interval[0] < found.share < found.interval[1]
+
+
+def test_the_median_gap_is_over_the_tasks_whose_gap_is_certain(paper):
+    none = paper.assign(f1=0.5)
+    found = median_gap([(paper, "f1"), (none, "f1")], CPFD)
+    assert (found.share, found.tasks) == (gap_closed(paper, CPFD, "f1").share, 1)
+    assert found.interval[0] < found.share < found.interval[1]
+    assert median_gap([(none, "f1")], CPFD) is None
 
 
 def test_without_a_gap_there_is_no_share(paper):

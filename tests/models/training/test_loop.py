@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from models.data.clip_stream import ClipStream, write_sources
+from models.data.dataset import WIDE_LOGITS
 from models.data.loading import Loader
 from models.data.run_data import open_run
 from models.distillation.losses import supervised_loss
 from models.networks.xvlm import XVLMForClassification
 from models.training.devices import checkpoint_activations
 from models.training.loop import TrainingError, fit
-from models.training.new_networks import new_classifier
+from models.training.new_networks import new_classifier, with_wide_path
 from models.training.objective import inverse_frequency, parameter_groups
 from models.training.prediction import predict_logits
-from models.training.stopping import calibrated_loss
+from models.training.stopping import calibrate
 from models.training.students import train_baseline
 
 
@@ -153,8 +154,27 @@ def test_training_stops_early_and_puts_the_best_weights_back(run_data, recipe):
     assert 3 <= len(history) < 40
     losses = [row["tuning_loss"] for row in history]
     logits = predict_logits(model, tuning, 16)
-    assert calibrated_loss(logits, tuning.labels.numpy()) == pytest.approx(min(losses), rel=1e-5)
+    assert calibrate(logits, tuning.labels.numpy()).loss == pytest.approx(min(losses), rel=1e-5)
     assert losses[-1] > min(losses)
+
+
+@pytest.mark.parametrize("patience", [6, None])
+def test_what_layers_add_to_a_wide_path_is_shrunk_at_the_end(run_data, recipe, patience):
+    changes = {"epochs": 12, "patience": patience, "least_steps": 0, "learning_rate": 3e-3, "batch_size": 16}
+    training = recipe.training.model_copy(update=changes)
+    model = new_classifier(run_data, recipe, 0)
+    rows, tuning = with_wide_path(model, recipe, supervised, run_data.rows("train"), run_data.rows("tuning"))
+    rows = replace(rows, labels=1 - rows.labels).select(np.arange(40))  # what it learns is wrong
+    weights: list[float] = []
+    shrink = model.shrink
+    model.shrink = lambda share: (weights.append(share), shrink(share))
+    history = fit(model, rows, supervised, training, 0, lambda _: None, validation=tuning)
+    assert 0 <= weights[0] < (1.01 if patience else 1.0)
+    labels, wide = tuning.labels.numpy(), tuning.extras[WIDE_LOGITS].numpy()
+    found = calibrate(predict_logits(model, tuning, 16), labels, wide)
+    assert found.share == pytest.approx(1.0, abs=1e-3)
+    if patience:
+        assert found.loss == pytest.approx(min(row["tuning_loss"] for row in history), rel=1e-5)
 
 
 def test_a_batch_that_does_not_fit_is_told_with_the_largest_that_does(run_data, recipe):

@@ -24,7 +24,6 @@ import torch
 
 from benchmarks.evidence_page import Data, page
 from benchmarks.evidence_rows import clips_of, kept, make_clips, make_corpus, window_of
-from common.artifacts import JUDGING
 from common.source import ROOT
 from feature_repo.retrieval import retrieve_features
 from models.data.run_data import RunData, open_run
@@ -139,9 +138,8 @@ def unprivileged(
     pq.write_table(judged, scored)
     tables = [teacher_rows(catalogue, scored, own, part.seed, f"{TEACHER} of {VANILLA_KD.name}")]
     tables += [train_variant(run, targets, each, own, part.seed) for each in (VANILLA_KD, SELF_TRAINING)]
-    ids = run.frame.video_id[run.frame.split.isin(JUDGING)].reset_index(drop=True)
-    peers = {name: list(values) for name, values in peer_scores(run, features, task.recipe, part.seed).items()}
-    return [*tables, peer_rows(catalogue, pd.DataFrame({"video_id": ids, **peers}), task.classes, part.seed)]
+    peers = peer_scores(run, features, task.recipe, part.seed).to_pandas()
+    return [*tables, peer_rows(catalogue, peers, task.classes, part.seed)]
 
 
 def _quietly(part: Part) -> None:

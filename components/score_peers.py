@@ -20,10 +20,8 @@ def score_peers(
     """
     from pathlib import Path
 
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from common.artifacts import JUDGING
     from models.data.run_data import open_run
     from models.evaluation.peers import peer_scores as scores_of
     from models.training.settings import Recipe
@@ -31,7 +29,5 @@ def score_peers(
     settings = Recipe.model_validate_json(recipe)
     data = open_run(Path(catalogue.path), Path(clips.path), settings)
     scores = scores_of(data, Path(privileged.path), settings, seed)
-    judging = list(data.frame.video_id[data.frame.split.isin(JUDGING)])
-    columns = {name: values.tolist() for name, values in scores.items()}
-    pq.write_table(pa.table({"video_id": judging, **columns}), peer_scores.path)
-    print(f"{len(scores)} peers", flush=True)
+    pq.write_table(scores, peer_scores.path)
+    print(f"{scores.num_columns - 1} peers", flush=True)

@@ -3,14 +3,18 @@
 import json
 import re
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from sklearn.preprocessing import QuantileTransformer
 
 from common.artifacts import FEATURES_FILE
 from common.errors import UserError
+
+QUANTILES = 200  # of a feature, for linear models: finer than any effect that some thousand rows show
 
 
 class DatasetError(UserError):
@@ -40,6 +44,32 @@ def dense_matrix(features: Path, video_ids: list[str]) -> tuple[np.ndarray, list
         blocks.append(_scalars(column, rows) if width is None else _vectors(column, width, rows))
         names += [name] if width is None else [f"{name}[{position}]" for position in range(width)]
     return np.concatenate(blocks, axis=1), names
+
+
+class NormalQuantiles:
+    """Dense values as a linear model takes them: quantiles of a normal distribution; a missing one is 0, and flagged.
+
+    A feature without a value among the rows that this is fitted to is left out: nothing is learned of it.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.scaler = QuantileTransformer(output_distribution="normal", random_state=seed)
+
+    def fit(self, dense: np.ndarray) -> Self:
+        """Values (N, D); what is not finite is missing."""
+        self.known = np.isfinite(dense).any(axis=0)
+        if self.known.any():
+            self.scaler.set_params(n_quantiles=min(QUANTILES, len(dense))).fit(self.values(dense))
+        return self
+
+    def values(self, dense: np.ndarray) -> np.ndarray:
+        """The features that are known (N, K) as they are, NaN where missing."""
+        return np.where(np.isfinite(dense), dense, np.nan)[:, self.known]
+
+    def transform(self, dense: np.ndarray) -> np.ndarray:
+        """(N, D) to (N, 2 K)."""
+        values = self.values(dense)
+        return np.hstack([np.nan_to_num(self.scaler.transform(values)) if values.size else values, np.isnan(values)])
 
 
 def feature_columns(names: list[str]) -> dict[str, list[int]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -16,11 +17,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline, make_union
-from sklearn.preprocessing import MaxAbsScaler, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from torch import Tensor, nn
 
 from common.artifacts import JUDGING, TRAIN
-from models.data.dense import dense_matrix
+from models.data.dense import NormalQuantiles, dense_matrix
 from models.data.run_data import RunData
 from models.data.text import clean
 from models.networks.xvlm import XVLMForClassification
@@ -44,28 +45,28 @@ ITERATIONS = 1_000  # of logistic regression: its default of 100 does not always
 
 @dataclass(frozen=True)
 class Inputs:
-    """What peers read of all rows, as matrices (N, anything)."""
+    """What peers read of all rows, as matrices (N, anything); ``scaled`` are dense values for a linear model."""
 
     words: Any
     ngrams: Any
     frames: np.ndarray | None
     dense: np.ndarray
-
-    @property
-    def scaled(self) -> np.ndarray:
-        """Dense values (N, 2 D) for a linear model: quantiles of a normal distribution, missing ones 0 and flagged."""
-        missing = np.isnan(self.dense)
-        with np.errstate(invalid="ignore"):
-            normal = QuantileTransformer(output_distribution="normal", n_quantiles=min(200, len(self.dense)))
-            return np.hstack([np.nan_to_num(normal.fit_transform(self.dense)), missing])
+    scaled: np.ndarray
 
 
-def peer_scores(data: RunData, features: Path, settings: Recipe, seed: int) -> dict[str, np.ndarray]:
-    """Class probabilities (N, C) of the judging rows by every peer that can read something of this task.
+def peer_scores(data: RunData, features: Path, settings: Recipe, seed: int) -> pa.Table:
+    """The judging rows: ``video_id``, and class probabilities by every peer that can read something of this task.
 
     Args:
         features: the privileged artifact.
     """
+    judging = data.frame.video_id[data.frame.split.isin(JUDGING)]
+    probabilities = _probabilities(data, features, settings, seed)
+    columns = {name: values.tolist() for name, values in probabilities.items()}
+    return pa.table({"video_id": list(judging), **columns})
+
+
+def _probabilities(data: RunData, features: Path, settings: Recipe, seed: int) -> dict[str, np.ndarray]:
     frame = data.frame
     train = np.flatnonzero(frame.split == TRAIN)
     judging = np.flatnonzero(frame.split.isin(JUDGING))
@@ -123,12 +124,13 @@ def _inputs(data: RunData, features: Path, settings: Recipe, train: np.ndarray, 
     if read := [name for name in ("title", "overlay_text") if name in settings.modalities]:
         texts = [" ".join(clean(text) for text in row) for row in frame[read].fillna("").to_numpy()]
     dense, _ = dense_matrix(features, data.videos.video_ids)
-    dense = np.where(np.isfinite(dense), dense, np.nan)
+    quantiles = NormalQuantiles(seed).fit(dense[train])
     return Inputs(
         words=_weighted(texts, TfidfVectorizer, train),
         ngrams=_weighted(texts, _words_and_characters, train),
         frames=_pooled_frames(data, settings, seed),
-        dense=dense[:, np.isfinite(dense[train]).any(axis=0)],
+        dense=quantiles.values(dense),
+        scaled=quantiles.transform(dense),
     )
 
 

@@ -75,7 +75,8 @@ def scored_by(teachers: list[Teacher], data: RunData, features: Path, settings: 
     if settings.distillation.boosted:
         stages = boosted_teachers(dense, raw, videos.labels.numpy(), fold, settings)
         own = torch.from_numpy(np.stack([stage.log_probabilities(dense, raw) for stage in stages]))
-        values = out_of_fold(own.numpy(), _mean_probability(own, 0).numpy(), fold)
+        by_fold, combined = combine_teachers(own, folds)
+        values = out_of_fold(by_fold.numpy(), combined.numpy(), fold)
     judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
     honest = fold if folds > 1 else np.full(len(fold), NOBODYS)
     targets = SoftTargets(videos.video_ids, values, videos.labels.numpy(), honest)

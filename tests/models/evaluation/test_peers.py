@@ -10,9 +10,16 @@ from models.evaluation.metrics import roc_auc
 from models.evaluation.peers import ALWAYS, BOOSTING, BOTH_RAW, FRAMES, NGRAMS, PRIVILEGED, RAW, STACKED, peer_scores
 
 
+def peers(run_data, artifacts, recipe) -> dict[str, np.ndarray]:
+    """Probabilities (N, C) by peer."""
+    table = peer_scores(run_data, artifacts / "privileged", recipe, 0).to_pandas()
+    assert table.pop("video_id").tolist() == run_data.rows(*JUDGING).video_ids
+    return {name: np.stack(values) for name, values in table.items()}
+
+
 @pytest.fixture(scope="module")
 def scores(artifacts, run_data, recipe):
-    return peer_scores(run_data, artifacts / "privileged", recipe, 0)
+    return peers(run_data, artifacts, recipe)
 
 
 @pytest.fixture
@@ -37,15 +44,15 @@ def test_judging_labels_change_nothing(scores, artifacts, run_data, recipe):
     labels = run_data.videos.labels.clone()
     labels[judging] = 1 - labels[judging]
     changed = replace(run_data, videos=replace(run_data.videos, labels=labels))
-    again = peer_scores(changed, artifacts / "privileged", recipe, 0)
+    again = peers(changed, artifacts, recipe)
     for name, values in scores.items():
         np.testing.assert_array_equal(again[name], values)
 
 
 def test_a_task_without_frames_or_text_has_fewer_peers(artifacts, run_data, recipe):
     texts = recipe.model_copy(update={"modalities": ("title",)})
-    names = set(peer_scores(run_data, artifacts / "privileged", texts, 0))
+    names = set(peers(run_data, artifacts, texts))
     assert names == {*RAW, *PRIVILEGED} - {FRAMES, BOTH_RAW}
     frames = recipe.model_copy(update={"modalities": ("frames",)})
-    assert set(peer_scores(run_data, artifacts / "privileged", frames, 0)) >= {ALWAYS, FRAMES, STACKED}
-    assert NGRAMS not in peer_scores(run_data, artifacts / "privileged", frames, 0)
+    assert set(peers(run_data, artifacts, frames)) >= {ALWAYS, FRAMES, STACKED}
+    assert NGRAMS not in peers(run_data, artifacts, frames)

@@ -39,22 +39,25 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
         prepared = prepare(task, inputs)
         seed, checkpoints = inputs.seed, inputs.checkpoints
 
-        def group(of: Variant, variants: Sequence[Variant], rows: dict[str, Any]) -> tuple[Any, Any, Any]:
-            """The teacher of a method, its soft targets, and the scores of the students that learn from it."""
+        def group(
+            of: Variant, variants: Sequence[Variant], rows: dict[str, Any], teacher: Any = None
+        ) -> tuple[Any, Any, Any]:
+            """The teacher of a method, if none is given, its soft targets, and the scores of who learns from it."""
             learned = {**rows, "recipe": of.settings(task.recipe).model_dump_json()}
-            teacher = train_teacher(**learned, privileged=prepared.privileged, seed=seed, checkpoints=checkpoints)
-            scored = score_teacher(
-                **learned, privileged=prepared.privileged, teacher=teacher.outputs["teacher"], seed=seed
-            )
-            trained = train_variants(
+            if teacher is None:
+                trained = train_teacher(**learned, privileged=prepared.privileged, seed=seed, checkpoints=checkpoints)
+                on_gpu(task, trained)
+                teacher = trained.outputs["teacher"]
+            scored = score_teacher(**learned, privileged=prepared.privileged, teacher=teacher, seed=seed)
+            students = train_variants(
                 **learned,
                 soft_targets=scored.outputs["soft_targets"],
                 teacher_scores=scored.outputs["teacher_scores"],
                 variants=json.dumps([each.model_dump() for each in variants]),
                 seeds=seeds,
             )
-            on_gpu(task, teacher, scored, trained)
-            return teacher.outputs["teacher"], scored.outputs["soft_targets"], trained.outputs["scores"]
+            on_gpu(task, scored, students)
+            return teacher, scored.outputs["soft_targets"], students.outputs["scores"]
 
         def with_labels(share: float) -> Any:
             thinned = thin_labels(
@@ -65,6 +68,8 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
         teacher, soft_targets, scores = group(PRIVILEGED, full_study(task.recipe), prepared.rows)
         cost = measure_cost(**prepared.rows, teacher=teacher)
         other = other_teacher(task.distillation)
+        # The networks of a boosted teacher see raw input alone: they are the teachers of vanilla KD as well.
+        raw = teacher if PRIVILEGED.settings(task.recipe).distillation.boosted else None
         compared = compare_variants(
             catalogue=prepared.rows["catalogue"],
             peer_scores=score_peers(**prepared.rows, privileged=prepared.privileged, seed=seed).outputs["peer_scores"],
@@ -75,7 +80,7 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
             settings=settings,
             code_version=version_of_code,
             scores=scores,
-            scores_of_raw_teacher=group(VANILLA_KD, [VANILLA_KD, SELF_TRAINING], prepared.rows)[2],
+            scores_of_raw_teacher=group(VANILLA_KD, [VANILLA_KD, SELF_TRAINING], prepared.rows, raw)[2],
             scores_of_in_sample=group(IN_SAMPLE, [IN_SAMPLE], prepared.rows)[2],
             scores_of_other_teacher=group(other, [other], prepared.rows)[2],
             scores_of_dense_teacher=group(GENERALISED, [GENERALISED], prepared.rows)[2],

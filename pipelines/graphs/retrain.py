@@ -70,27 +70,32 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         )
         on_gpu(task, baseline, teacher, scored, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
-            packed = package(
-                distilled=networks["distilled"],
-                evaluation=evidence["evaluation"],
-                task=task.task,
-                version=registered.outputs["version"],
-            )
-            parity = check_parity(
-                archive=packed.outputs["archive"],
-                catalogue=rows["catalogue"],
-                scores=evidence["scores"],
-                task=task.task,
-                modalities=list(task.modalities),
-            )
-            nominated = nominate(
-                archive=packed.outputs["archive"],
-                parity=parity.outputs["parity"],
-                task=task.task,
-                run_id=registered.outputs["run_id"],
-                version=registered.outputs["version"],
-                tracking_uri=inputs.tracking_uri,
-            )
+            nominated = _nominated(task, inputs, rows["catalogue"], networks["distilled"], evidence, registered.outputs)
         never_from_cache(registered, nominated)
 
     return pipeline(task, "", build)
+
+
+def _nominated(
+    task: Task, inputs: Inputs, catalogue: Any, distilled: Any, evidence: dict[str, Any], registered: dict[str, Any]
+) -> dsl.PipelineTask:
+    """What a student that passed goes through: an archive that answers as the student did, and then the alias."""
+    packed = package(
+        distilled=distilled, evaluation=evidence["evaluation"], task=task.task, version=registered["version"]
+    )
+    archive = packed.outputs["archive"]
+    parity = check_parity(
+        archive=archive,
+        catalogue=catalogue,
+        scores=evidence["scores"],
+        task=task.task,
+        modalities=list(task.modalities),
+    )
+    return nominate(
+        archive=archive,
+        parity=parity.outputs["parity"],
+        task=task.task,
+        run_id=registered["run_id"],
+        version=registered["version"],
+        tracking_uri=inputs.tracking_uri,
+    )

@@ -50,6 +50,9 @@ class WideSettings(BaseModel, frozen=True, extra="forbid"):
 
     words: tuple[int, int] = Field((1, 2), description="least and most words of an n-gram")
     characters: tuple[int, int] = Field((2, 5), description="least and most characters of an n-gram within a word")
+    least_texts: int = Field(
+        2, ge=1, description="an n-gram of fewer texts is left out: it says whose text it is alone"
+    )
     buckets: int = Field(2**18, ge=2, description="places that words, and as many that characters, are hashed to")
     inverse_penalty: float = Field(1.0, gt=0, description="C of a logistic regression; scikit-learn's default")
     folds: int = Field(5, ge=2, description="parts; the network learns what is left by models of the other parts")

@@ -25,12 +25,22 @@ def train(run_data):
 
 def test_it_is_the_logistic_regression_of_scikit_learn(train, recipe):
     inputs = weighted_counts(train.ngrams, inverse_frequency(train.ngrams))
-    weight, bias = fit_linear(inputs, train.targets(), by_labels, 2, recipe.wide)
+    every = recipe.wide.model_copy(update={"least_texts": 1})
+    weight, bias = fit_linear(inputs, train.targets(), by_labels, 2, every)
     reference = LogisticRegression(C=recipe.wide.inverse_penalty / 2, tol=1e-8, max_iter=2_000)
     # Two softmax columns of half a weight each are penalised half as much as one column of the whole.
     reference.set_params(C=recipe.wide.inverse_penalty * 2).fit(inputs, train.labels)
     own = inputs @ (weight[:, 1] - weight[:, 0]) + bias[1] - bias[0]
     np.testing.assert_allclose(own, reference.decision_function(inputs), atol=0.02)
+
+
+def test_what_one_text_alone_has_gets_no_weight(train, recipe):
+    inputs = weighted_counts(train.ngrams, inverse_frequency(train.ngrams))
+    texts = np.bincount(inputs.indices, minlength=inputs.shape[1])
+    assert (texts == 1).any()
+    weight, _ = fit_linear(inputs, train.targets(), by_labels, 2, recipe.wide)
+    assert not weight[texts < 2].any()
+    assert weight[texts > 1].any(1).mean() > 0.9
 
 
 def test_soft_targets_without_labels_are_enough(train, recipe):

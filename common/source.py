@@ -78,6 +78,7 @@ def _file_of(module: str) -> Path | None:
     return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file()), None)
 
 
+@cache
 def _imports(path: Path, package: str) -> list[str]:
     """Names that may be modules: what a file imports, what it imports from there, and what its texts name."""
     names = []

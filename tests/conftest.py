@@ -1,6 +1,9 @@
 """What the tests share: a small simulated corpus, its window, clips and features, and small networks."""
 
+import inspect
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
             return OF_THE_MAIN_JOB[0] if file in OF_THE_MAIN_JOB else file
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def stacks_without_source_lines() -> Iterator[None]:
+    """KFP asks for the stack, with source lines it never reads, in every setting of a step.
+
+    Finding them takes half a second where a process has as many modules as these tests: 25 s a graph.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inspect, "stack", partial(inspect.stack, context=0))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SPARK := $(VENV)/.spark
 
-.PHONY: demo test test-fast test-spark lint format bench bench-epoch bench-features evidence lock clean
+.PHONY: demo test test-fast test-spark lint format bench bench-epoch bench-features bench-tuning evidence lock clean
 
 demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
 	$(BIN)/cpfd demo
@@ -39,7 +39,10 @@ bench-epoch: $(READY)  ## a student's epoch against the official way of computin
 bench-features: $(READY)  ## historical retrieval at scale against DuckDB and Feast's stores; half an hour, 40 GB of disk
 	$(BIN)/python -m benchmarks.features
 
-evidence: $(READY)  ## EVIDENCE.md anew: seven tasks, five seeds; hours on two cores
+bench-tuning: $(READY)  ## what 'cpfd tune' is worth on rows that no trial saw; an hour
+	$(BIN)/python -m benchmarks.tuning
+
+evidence: $(READY)  ## EVIDENCE.md anew: eight entries, five seeds; hours on two cores
 	$(BIN)/python -m benchmarks.evidence
 
 $(READY): requirements.lock pyproject.toml

@@ -23,10 +23,9 @@ import pyarrow.parquet as pq
 import torch
 
 from benchmarks.evidence_page import Data, page
-from benchmarks.evidence_rows import clips_of, kept, make_clips, make_corpus, window_of
+from benchmarks.evidence_rows import kept, make_clips, make_corpus, open_window
 from common.source import ROOT
-from feature_repo.retrieval import retrieve_features
-from models.data.run_data import RunData, open_run
+from models.data.run_data import RunData
 from models.evaluation.peers import peer_scores
 from models.evaluation.scoring import score_teachers
 from models.studies.study import (
@@ -99,21 +98,17 @@ class Part:
 def run_part(part: Part) -> None:
     """Train the teachers and students of a part and keep the scores of its judging rows."""
     torch.set_num_threads(1)
-    task, rows = window_of(part.data, part.corpus, part.seed)
     folder = part.target.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    catalogue, scored = (folder / f"{name}.parquet" for name in ("catalogue", "judged"))
-    features = folder / "privileged"
-    rows.to_parquet(catalogue, index=False)
-    retrieve_features(part.corpus, task.task, task.features, catalogue, features, str(folder / "feast" / "registry.db"))
-    run = open_run(catalogue, clips_of(part.corpus), task.recipe)
+    task, run, catalogue, features = open_window(part.data, part.corpus, part.seed, folder)
+    scored = folder / "judged.parquet"
     own = part.of.settings(task.recipe)
     teachers = [teacher for teacher, _ in train_teachers(run, features, own, part.seed).values()]
     targets, judged = score_teachers(teachers, run, features, own)
     pq.write_table(judged, scored)
     name = TEACHER if part.of == PRIVILEGED else f"{TEACHER} of {part.of.name}"
     tables = [teacher_rows(catalogue, scored, own, part.seed, name)]
-    tables += [train_variant(run, targets, each, own, part.seed) for each in students_of(part.of, rows, task)]
+    tables += [train_variant(run, targets, each, own, part.seed) for each in students_of(part.of, run.frame, task)]
     if part.of == PRIVILEGED:
         tables += unprivileged(part, run, catalogue, features, task, teachers if own.distillation.boosted else None)
     partial = part.target.with_suffix(".partial")

@@ -18,7 +18,9 @@ from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
 from corpus.validation.raw_window import media_facts, set_aside_catalogue
 from corpus.window import newest_labels, select_window, window_start
+from feature_repo.retrieval import retrieve_features
 from models.data.clips import probe, write_clips
+from models.data.run_data import RunData, open_run
 from models.studies.study import thin_labels
 from pipelines.task import Task, load_task
 
@@ -61,6 +63,15 @@ def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
     if "frames" in task.modalities:
         rows = rows[rows.video_id.isin(sound_videos(rows, corpus))].drop_duplicates("video_id").reset_index(drop=True)
     return task, thin_labels(rows, data.labels, folds, seed)
+
+
+def open_window(data: Data, corpus: Path, seed: int, folder: Path) -> tuple[Task, RunData, Path, Path]:
+    """The task, its run's data, the catalogue and the privileged artifact; the two files are written to ``folder``."""
+    task, rows = window_of(data, corpus, seed)
+    catalogue, features = folder / "catalogue.parquet", folder / "privileged"
+    rows.to_parquet(catalogue, index=False)
+    retrieve_features(corpus, task.task, task.features, catalogue, features, str(folder / "feast" / "registry.db"))
+    return task, open_run(catalogue, clips_of(corpus), task.recipe), catalogue, features
 
 
 def judged_by(rows: pd.DataFrame, corpus: Path, labels: str, end: datetime) -> pd.DataFrame:

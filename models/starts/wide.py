@@ -21,10 +21,13 @@ FOLD_SEED = 0  # which rows are whose part matters to nobody: every training of 
 LossFunction = Callable[[Tensor, Batch], Losses]
 
 
-def fit_wide_path(path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings) -> Tensor:
+def fit_wide_path(
+    path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings, soft: bool = False
+) -> Tensor:
     """Fit ``path`` to all ``videos``, in place.
 
     Args:
+        soft: whether a teacher's soft targets are learned from; they ask for less of a penalty than labels do.
         loss: what the network will minimise as well: logits and a batch without raw input to named losses, means over
             the rows.
 
@@ -34,32 +37,34 @@ def fit_wide_path(path: WidePath, videos: Videos, loss: LossFunction, settings: 
         ICLR 2021).
     """
     assert videos.ngrams is not None  # noqa: S101 - the caller has a wide path, and so what it reads
+    inverse_penalty = settings.soft_inverse_penalty if soft else settings.inverse_penalty
     out_of_fold = torch.empty(len(videos), len(path.bias))
     parts = np.random.default_rng(FOLD_SEED).permutation(len(videos)) % settings.folds
     for part in range(settings.folds):
         inside, outside = np.flatnonzero(parts == part), np.flatnonzero(parts != part)
         if len(inside) and len(outside):
-            _fit(path, videos.select(outside), loss, settings)
+            _fit(path, videos.select(outside), loss, settings.least_texts, inverse_penalty)
             out_of_fold[inside] = path.logits(videos.ngrams[inside])
-    _fit(path, videos, loss, settings)
+    _fit(path, videos, loss, settings.least_texts, inverse_penalty)
     return out_of_fold
 
 
-def _fit(path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings) -> None:
+def _fit(path: WidePath, videos: Videos, loss: LossFunction, least_texts: int, inverse_penalty: float) -> None:
     counts: Any = videos.ngrams
     idf = inverse_frequency(counts)
-    weight, bias = fit_linear(weighted_counts(counts, idf), videos.targets(), loss, len(path.bias), settings)
+    inputs = weighted_counts(counts, idf)
+    weight, bias = fit_linear(inputs, videos.targets(), loss, len(path.bias), least_texts, inverse_penalty)
     for buffer, values in ((path.idf, idf), (path.weight, weight), (path.bias, bias)):
         buffer.copy_(torch.from_numpy(values))
 
 
 def fit_linear(
-    inputs: Counts, batch: Batch, loss: LossFunction, classes: int, settings: WideSettings
+    inputs: Counts, batch: Batch, loss: LossFunction, classes: int, least_texts: int, inverse_penalty: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (columns, C) and bias (C,) that minimise the rows' summed loss + |weights|^2 / (2 inverse_penalty)."""
-    used = np.flatnonzero(np.bincount(inputs.indices) >= settings.least_texts)  # all others keep a weight of 0
+    used = np.flatnonzero(np.bincount(inputs.indices) >= least_texts)  # all others keep a weight of 0
     rows = inputs[:, used].astype(np.float32)
-    penalty = 1 / settings.inverse_penalty
+    penalty = 1 / inverse_penalty
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weight, bias = flat[:-classes].reshape(-1, classes), flat[-classes:]

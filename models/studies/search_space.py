@@ -95,7 +95,7 @@ SETTINGS = (
     Setting("distillation.student_epochs", _half_to_double),
     Setting("training.weight_decay", _up_to(0.1)),
     Setting("network.dropout", _up_to(0.3)),
-    Setting("network.wide.inverse_penalty", _tenfold),
+    Setting("network.wide.soft_inverse_penalty", _tenfold),
     Setting("distillation.method.temperature", _temperatures),
     Setting("distillation.method.alpha", lambda _: Numbers(0.0, 1.0)),
     Setting("distillation.method.mapping", _mappings),

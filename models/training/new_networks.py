@@ -44,8 +44,10 @@ def new_teacher(data: RunData, settings: Recipe, dense_features: list[str], sees
     )  # fmt: skip
 
 
-def with_wide_path(model: Any, settings: Recipe, loss: LossFunction, *parts: Videos) -> list[Videos]:
-    """Fit the wide path of a new network, if it has one, to the first of ``parts``.
+def with_wide_path(
+    model: Any, settings: Recipe, loss: LossFunction, *parts: Videos, soft: bool = False
+) -> list[Videos]:
+    """Fit the wide path of a new network, if it has one, to the first of ``parts``; ``soft`` if to soft targets.
 
     The network's own layers then add nothing at first: they start from what the wide path knows.
 
@@ -56,7 +58,7 @@ def with_wide_path(model: Any, settings: Recipe, loss: LossFunction, *parts: Vid
     if wide is None or model.wide is None:
         return [replace(part, ngrams=None) for part in parts]
     first, *others = parts
-    out_of_fold = fit_wide_path(model.wide, first, loss, wide)
+    out_of_fold = fit_wide_path(model.wide, first, loss, wide, soft)
     for values in model.head[-1].parameters():
         torch.nn.init.zeros_(values)
     others = [part.with_wide_logits(model.wide.logits(part.ngrams)) for part in others]

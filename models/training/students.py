@@ -86,7 +86,8 @@ def distill_student(
     weights = class_weights(videos, settings)
     loss = partial(method.loss, class_weights=weights)
     wide_loss = partial(method.wide_loss, class_weights=weights)
-    videos, tuning = with_wide_path(model, settings, wide_loss, videos, data.rows(TUNING))
+    soft = method.teacher is not None
+    videos, tuning = with_wide_path(model, settings, wide_loss, videos, data.rows(TUNING), soft=soft)
     training = for_epochs(settings.training, distillation.student_epochs)
     history = fit(network, videos, loss, training, seed, validation=tuning, checkpoints=checkpoints)
     return model, history, trust

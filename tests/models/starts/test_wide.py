@@ -25,11 +25,10 @@ def train(run_data):
 
 def test_it_is_the_logistic_regression_of_scikit_learn(train, recipe):
     inputs = weighted_counts(train.ngrams, inverse_frequency(train.ngrams))
-    every = recipe.wide.model_copy(update={"least_texts": 1})
-    weight, bias = fit_linear(inputs, train.targets(), by_labels, 2, every)
-    reference = LogisticRegression(C=recipe.wide.inverse_penalty / 2, tol=1e-8, max_iter=2_000)
+    weight, bias = fit_linear(inputs, train.targets(), by_labels, 2, 1, 1.0)
+    reference = LogisticRegression(C=2.0, tol=1e-8, max_iter=2_000)
     # Two softmax columns of half a weight each are penalised half as much as one column of the whole.
-    reference.set_params(C=recipe.wide.inverse_penalty * 2).fit(inputs, train.labels)
+    reference.fit(inputs, train.labels)
     own = inputs @ (weight[:, 1] - weight[:, 0]) + bias[1] - bias[0]
     np.testing.assert_allclose(own, reference.decision_function(inputs), atol=0.02)
 
@@ -38,9 +37,18 @@ def test_what_one_text_alone_has_gets_no_weight(train, recipe):
     inputs = weighted_counts(train.ngrams, inverse_frequency(train.ngrams))
     texts = np.bincount(inputs.indices, minlength=inputs.shape[1])
     assert (texts == 1).any()
-    weight, _ = fit_linear(inputs, train.targets(), by_labels, 2, recipe.wide)
+    weight, _ = fit_linear(inputs, train.targets(), by_labels, 2, 2, 1.0)
     assert not weight[texts < 2].any()
     assert weight[texts > 1].any(1).mean() > 0.9
+
+
+def test_soft_targets_are_fitted_with_less_of_a_penalty(train, recipe, run_data):
+    model = new_classifier(run_data, recipe, 0)
+    sizes = []
+    for soft in (False, True):
+        fit_wide_path(model.wide, train, by_labels, recipe.wide, soft)
+        sizes.append(model.wide.weight.norm().item())
+    assert sizes[1] > 1.2 * sizes[0]
 
 
 def test_soft_targets_without_labels_are_enough(train, recipe):
@@ -51,8 +59,7 @@ def test_soft_targets_without_labels_are_enough(train, recipe):
         "teacher_logits": logits,
         "alpha": torch.ones(len(train)),
     }
-    loose = recipe.wide.model_copy(update={"inverse_penalty": 1e4})
-    weight, bias = fit_linear(inputs, batch, distillation_loss, 2, loose)
+    weight, bias = fit_linear(inputs, batch, distillation_loss, 2, 2, 1e4)
     found = inputs @ weight + bias
     distinct = np.unique(inputs.toarray(), axis=0, return_index=True)[1]
     agrees = np.corrcoef((found[:, 1] - found[:, 0])[distinct], (logits[:, 1] - logits[:, 0]).numpy()[distinct])

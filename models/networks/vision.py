@@ -28,6 +28,8 @@ class SwinTower(SwinModel):
     """Swin: the mean of the patch tokens stands where others have a learned class token."""
 
     def __init__(self, config: SwinConfig) -> None:
+        # A window's bias is learned, and of such a one fused kernels for a CPU give no gradient: theirs is a detour.
+        config._attn_implementation = "eager"
         super().__init__(config, add_pooling_layer=False)
 
     @property

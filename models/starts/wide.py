@@ -27,9 +27,9 @@ def fit_wide_path(
     """Fit ``path`` to all ``videos``, in place.
 
     Args:
-        soft: whether a teacher's soft targets are learned from; they ask for less of a penalty than labels do.
         loss: what the network will minimise as well: logits and a batch without raw input to named losses, means over
             the rows.
+        soft: whether a teacher's soft targets are learned from; they ask for less of a penalty than labels do.
 
     Returns:
         logits (N, C) of models that were each fitted to the other parts of the videos. What the network's layers learn

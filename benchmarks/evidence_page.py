@@ -75,12 +75,12 @@ def page(scores: dict[Data, pd.DataFrame]) -> str:
     results = [Result(data, load_task(data.task).judge, each) for data, each in scores.items()]
     parts = [
         "# Evidence",
-        f"Made by `make evidence` at {code_version()}; {os.cpu_count()} cores, {platform.system()} "
+        f"Made by `benchmarks.evidence` at {code_version()}; {os.cpu_count()} cores, {platform.system()} "
         f"{platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}.",
         "The protocol is `benchmarks/evidence.py`. **Simulated** rows say that the machine works and nothing of real "
         "videos. A task is judged by what its file says (`judge`), at a threshold (or a correction of the prior) "
         "chosen on other rows. ± is the 95 % interval of the mean over seeds (Student's t); p is of the paired t-test "
-        "over seeds, not corrected for the number of comparisons except where the table says so. With five seeds, "
+        "over seeds, not corrected for the number of comparisons except where the table says so. With few seeds, "
         "intervals are wide.",
         "## The student in short",
         _summary(results),

@@ -55,7 +55,7 @@ class WideSettings(BaseModel, frozen=True, extra="forbid"):
     )
     buckets: int = Field(2**18, ge=2, description="places that words, and as many that characters, are hashed to")
     inverse_penalty: float = Field(1.0, gt=0, description="C of a logistic regression; scikit-learn's default")
-    soft_inverse_penalty: float = Field(4.0, gt=0, description="the same for soft targets, which say more of a row")
+    soft_inverse_penalty: float = Field(1.0, gt=0, description="the same for soft targets, which say more of a row")
     folds: int = Field(5, ge=2, description="parts; the network learns what is left by models of the other parts")
 
     @model_validator(mode="after")

@@ -42,11 +42,12 @@ def test_what_one_text_alone_has_gets_no_weight(train, recipe):
     assert weight[texts > 1].any(1).mean() > 0.9
 
 
-def test_soft_targets_are_fitted_with_less_of_a_penalty(train, recipe, run_data):
+def test_soft_targets_have_a_penalty_of_their_own(train, recipe, run_data):
     model = new_classifier(run_data, recipe, 0)
+    settings = recipe.wide.model_copy(update={"soft_inverse_penalty": 4.0})
     sizes = []
     for soft in (False, True):
-        fit_wide_path(model.wide, train, by_labels, recipe.wide, soft)
+        fit_wide_path(model.wide, train, by_labels, settings, soft)
         sizes.append(model.wide.weight.norm().item())
     assert sizes[1] > 1.2 * sizes[0]
 

@@ -16,15 +16,19 @@ class WithUncertainty(nn.Module):
         self.student = student
         self.inputs = student.inputs
         self.started_parts = frozenset(f"student.{name}" for name in getattr(student, "started_parts", ()))
-        self.shrink = student.shrink
         self.log_variance = nn.Sequential(nn.Linear(width, classes), nn.BatchNorm1d(classes))
+
+    @property
+    def head(self) -> nn.Sequential:
+        """The student's."""
+        return self.student.head
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None, **wide: Tensor
     ) -> Tensor:
         """(B, 2C) in training: the student's logits, then the log-variances; else the logits alone."""
         joint = self.student.xvlm(input_ids, attention_mask, frames)
-        logits = add_wide(self.student.head(joint), self.student.wide, wide)
+        logits = add_wide(self.head(joint), self.student.wide, wide)
         if not self.training:
             return logits
         projection, norm = self.log_variance

@@ -165,12 +165,6 @@ class XVLMPreTrainedModel(PreTrainedModel):
             init.zeros_(module.weight)
             init.zeros_(module.bias)
 
-    def shrink(self, share: float) -> None:
-        """Multiply what the layers of a classifier's head and below add to a wide path, in place."""
-        with torch.no_grad():
-            for values in self.head[-1].parameters():
-                values.mul_(share)
-
 
 class XVLM(XVLMPreTrainedModel):
     """Frames and text to one joint vector a video. Shared by the student and the teacher's raw branch."""
@@ -207,6 +201,13 @@ class XVLM(XVLMPreTrainedModel):
 def classification_head(width: int, classes: int) -> nn.Sequential:
     """X-VLM's head, as its official code has it: Linear to 2x width, LayerNorm, GELU, Linear."""
     return nn.Sequential(nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Linear(2 * width, classes))
+
+
+@torch.no_grad()
+def shrink(head: nn.Sequential, share: float) -> None:
+    """Multiply the logits of a ``classification_head`` by ``share``, in its last layer: what it adds to a wide path."""
+    for values in head[-1].parameters():
+        values.mul_(share)
 
 
 def wide_path(config: XVLMConfig) -> WidePath | None:

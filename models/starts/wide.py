@@ -29,7 +29,7 @@ def fit_wide_path(
     Args:
         loss: what the network will minimise as well: logits and a batch without raw input to named losses, means over
             the rows.
-        soft: whether a teacher's soft targets are learned from; they ask for less of a penalty than labels do.
+        soft: whether a teacher's soft targets are learned from, which have a penalty of their own.
 
     Returns:
         logits (N, C) of models that were each fitted to the other parts of the videos. What the network's layers learn
@@ -63,7 +63,7 @@ def fit_linear(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (columns, C) and bias (C,) that minimise the rows' summed loss + |weights|^2 / (2 inverse_penalty)."""
     used = np.flatnonzero(np.bincount(inputs.indices) >= least_texts)  # all others keep a weight of 0
-    rows = inputs[:, used].astype(np.float32)
+    rows = inputs[:, used]
     penalty = 1 / inverse_penalty
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:

@@ -138,7 +138,7 @@ def gap_closed(measures: pd.DataFrame, model: str, metric: str, baseline: str = 
     won, gap = (differences(measures, name, baseline, metric) for name in (model, "teacher"))
     if gap.mean() < SMALLEST_GAP:
         return GapClosed(None, None, None)
-    drawn = _gap_draws(measures, model, metric, baseline, np.random.default_rng(0))
+    drawn = _shares(won, gap, np.random.default_rng(0))
     interval = None
     if len(won) > 1 and np.isfinite(drawn).mean() > 0.975:
         low, high = np.nanquantile(drawn, [0.025, 0.975])
@@ -163,21 +163,22 @@ def median_gap(
 
     The interval resamples the seeds of each task on its own; shares are not cut to 100 %.
     """
-    certain = [each for each in measured if gap_closed(each[0], model, each[1], baseline).interval is not None]
-    if not certain:
-        return None
-    shares = [gap_closed(measures, model, metric, baseline).share for measures, metric in certain]
     generator = np.random.default_rng(0)
-    drawn = [_gap_draws(measures, model, metric, baseline, generator) for measures, metric in certain]
+    shares, drawn = [], []
+    for measures, metric in measured:
+        closed = gap_closed(measures, model, metric, baseline)
+        if closed.share is not None and closed.interval is not None:
+            won, gap = (differences(measures, name, baseline, metric) for name in (model, "teacher"))
+            shares.append(closed.share)
+            drawn.append(_shares(won, gap, generator))
+    if not shares:
+        return None
     low, high = np.nanquantile(np.median(drawn, axis=0), [0.025, 0.975])
-    return MedianGap(float(np.median(np.array(shares, float))), (float(low), float(high)), len(certain))
+    return MedianGap(float(np.median(shares)), (float(low), float(high)), len(shares))
 
 
-def _gap_draws(
-    measures: pd.DataFrame, model: str, metric: str, baseline: str, generator: np.random.Generator
-) -> np.ndarray:
-    """The share of the gap in DRAWS resamples of the seeds; NaN where there is no gap in a resample."""
-    won, gap = (differences(measures, name, baseline, metric) for name in (model, "teacher"))
+def _shares(won: np.ndarray, gap: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """What is won as a share of the gap, in DRAWS resamples of the seeds; NaN where a resample has no gap."""
     draws = generator.integers(len(won), size=(DRAWS, len(won)))
     gaps = gap[draws].mean(1)
     return won[draws].mean(1) / np.where(gaps > 0, gaps, np.nan)

@@ -16,6 +16,7 @@ from common.errors import UserError
 from models.data.dataset import WIDE_LOGITS, Videos
 from models.data.loading import Loader
 from models.data.tensors import Batch, Losses
+from models.networks.xvlm import shrink
 from models.training.checkpoints import CheckpointFolder, History, TrainingState
 from models.training.devices import checkpoint_activations, device, largest_batch, rank, summed, world
 from models.training.objective import parameter_groups
@@ -115,7 +116,7 @@ class _Trainer:
         if self.state.best:
             self.model.load_state_dict(self.state.best)
         if self.validation is not None and WIDE_LOGITS in self.validation.extras:
-            bare(self.model).shrink(self._calibration().share)
+            shrink(bare(self.model).head, self._calibration().share)
         return progress.history
 
     def _epoch(self) -> float:

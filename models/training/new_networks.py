@@ -14,7 +14,7 @@ from models.data.dataset import Videos
 from models.data.run_data import RunData
 from models.distillation.methods import TeacherInput
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
-from models.networks.xvlm import XVLMConfig, XVLMForClassification
+from models.networks.xvlm import XVLMConfig, XVLMForClassification, shrink
 from models.settings import ModelSettings
 from models.starts.weights import open_start, start_from
 from models.starts.wide import LossFunction, fit_wide_path
@@ -59,8 +59,7 @@ def with_wide_path(
         return [replace(part, ngrams=None) for part in parts]
     first, *others = parts
     out_of_fold = fit_wide_path(model.wide, first, loss, wide, soft)
-    for values in model.head[-1].parameters():
-        torch.nn.init.zeros_(values)
+    shrink(model.head, 0.0)
     others = [part.with_wide_logits(model.wide.logits(part.ngrams)) for part in others]
     return [first.with_wide_logits(out_of_fold), *others]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from common.source import code_version
@@ -24,7 +25,7 @@ from models.studies.variants import (
     other_teacher,
 )
 from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline, resolved_settings
-from pipelines.graphs.prepare import prepare
+from pipelines.graphs.prepare import Prepared, prepare
 from pipelines.request import Inputs
 from pipelines.task import Task
 
@@ -37,27 +38,9 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
     def build(inputs: Inputs) -> None:
         """Groups of students, each with its own teacher: they wait for nothing but that teacher."""
         prepared = prepare(task, inputs)
-        seed, checkpoints = inputs.seed, inputs.checkpoints
+        seed = inputs.seed
 
-        def group(
-            of: Variant, variants: Sequence[Variant], rows: dict[str, Any], teacher: Any = None
-        ) -> tuple[Any, Any, Any]:
-            """The teacher of a method, if none is given, its soft targets, and the scores of who learns from it."""
-            learned = {**rows, "recipe": of.settings(task.recipe).model_dump_json()}
-            if teacher is None:
-                trained = train_teacher(**learned, privileged=prepared.privileged, seed=seed, checkpoints=checkpoints)
-                on_gpu(task, trained)
-                teacher = trained.outputs["teacher"]
-            scored = score_teacher(**learned, privileged=prepared.privileged, teacher=teacher, seed=seed)
-            students = train_variants(
-                **learned,
-                soft_targets=scored.outputs["soft_targets"],
-                teacher_scores=scored.outputs["teacher_scores"],
-                variants=json.dumps([each.model_dump() for each in variants]),
-                seeds=seeds,
-            )
-            on_gpu(task, scored, students)
-            return teacher, scored.outputs["soft_targets"], students.outputs["scores"]
+        group = partial(_group, task, inputs, prepared, seeds)
 
         def with_labels(share: float) -> Any:
             thinned = thin_labels(
@@ -91,3 +74,32 @@ def ablate_pipeline(task: Task, seeds: int) -> Callable[..., Any]:
         never_from_cache(compared)
 
     return pipeline(task, "ablate", build)
+
+
+def _group(
+    task: Task,
+    inputs: Inputs,
+    prepared: Prepared,
+    seeds: int,
+    of: Variant,
+    variants: Sequence[Variant],
+    rows: dict[str, Any],
+    teacher: Any = None,
+) -> tuple[Any, Any, Any]:
+    """The teacher of a method, if none is given, its soft targets, and the scores of who learns from it."""
+    learned = {**rows, "recipe": of.settings(task.recipe).model_dump_json()}
+    privileged, seed = prepared.privileged, inputs.seed
+    if teacher is None:
+        trained = train_teacher(**learned, privileged=privileged, seed=seed, checkpoints=inputs.checkpoints)
+        on_gpu(task, trained)
+        teacher = trained.outputs["teacher"]
+    scored = score_teacher(**learned, privileged=privileged, teacher=teacher, seed=seed)
+    students = train_variants(
+        **learned,
+        soft_targets=scored.outputs["soft_targets"],
+        teacher_scores=scored.outputs["teacher_scores"],
+        variants=json.dumps([each.model_dump() for each in variants]),
+        seeds=seeds,
+    )
+    on_gpu(task, scored, students)
+    return teacher, scored.outputs["soft_targets"], students.outputs["scores"]

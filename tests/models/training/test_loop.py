@@ -12,7 +12,8 @@ from models.data.dataset import WIDE_LOGITS
 from models.data.loading import Loader
 from models.data.run_data import open_run
 from models.distillation.losses import supervised_loss
-from models.networks.xvlm import XVLMForClassification
+from models.networks.xvlm import XVLMForClassification, shrink
+from models.training import loop
 from models.training.devices import checkpoint_activations
 from models.training.loop import TrainingError, fit
 from models.training.new_networks import new_classifier, with_wide_path
@@ -159,15 +160,14 @@ def test_training_stops_early_and_puts_the_best_weights_back(run_data, recipe):
 
 
 @pytest.mark.parametrize("patience", [6, None])
-def test_what_layers_add_to_a_wide_path_is_shrunk_at_the_end(run_data, recipe, patience):
+def test_what_layers_add_to_a_wide_path_is_shrunk_at_the_end(run_data, recipe, patience, monkeypatch):
     changes = {"epochs": 12, "patience": patience, "least_steps": 0, "learning_rate": 3e-3, "batch_size": 16}
     training = recipe.training.model_copy(update=changes)
     model = new_classifier(run_data, recipe, 0)
     rows, tuning = with_wide_path(model, recipe, supervised, run_data.rows("train"), run_data.rows("tuning"))
     rows = replace(rows, labels=1 - rows.labels).select(np.arange(40))  # what it learns is wrong
     weights: list[float] = []
-    shrink = model.shrink
-    model.shrink = lambda share: (weights.append(share), shrink(share))
+    monkeypatch.setattr(loop, "shrink", lambda head, share: (weights.append(share), shrink(head, share)))
     history = fit(model, rows, supervised, training, 0, lambda _: None, validation=tuning)
     assert 0 <= weights[0] < (1.01 if patience else 1.0)
     labels, wide = tuning.labels.numpy(), tuning.extras[WIDE_LOGITS].numpy()

@@ -55,7 +55,7 @@ class AlphaMap(BaseModel, frozen=True, extra="forbid"):
 
 
 class _Bounded(AlphaMap, frozen=True, extra="forbid"):
-    """Alpha between two bounds. Their defaults are the only two alphas that the paper names."""
+    """Alpha between two bounds. These defaults are the only two alphas that the paper names, for its threshold."""
 
     alpha_min: float = Field(0.1, gt=0, le=1)
     alpha_max: float = Field(0.9, gt=0, le=1)
@@ -135,6 +135,7 @@ class ExponentialDecay(_Bounded, frozen=True, extra="forbid"):
     """
 
     name: Literal["exponential_decay"] = "exponential_decay"
+    alpha_max: float = Field(0.5, gt=0, le=1, description="PFD's alpha: at 0.9 a student hardly hears the labels")
     loss_min: float | None = Field(None, ge=0)
     loss_max: float | None = Field(None, gt=0)
 

@@ -29,9 +29,13 @@ def chosen(what: str, kinds: Mapping[str, type[BaseModel]]) -> BeforeValidator:
 
 
 def changed_kind(own: BaseModel, changes: str | Mapping[str, Any], kinds: Mapping[str, type[Kind]]) -> Kind:
-    """``own`` with ``changes``, which may be the name of another kind: what both kinds can be given stays as it is."""
+    """``own`` with ``changes``, which may be the name of another kind.
+
+    What is not at its default and both kinds can be given stays as it is.
+    """
     values = {"name": changes} if isinstance(changes, str) else dict(changes)
-    former = own.model_dump()
+    former, fields = own.model_dump(), type(own).model_fields
     kind = kinds[values.get("name", former["name"])]
-    kept = {name: value for name, value in former.items() if name in kind.model_fields and name != "name"}
-    return kind.model_validate({**kept, **values})
+    changed = {name: value for name, value in former.items() if getattr(own, name) != fields[name].default}
+    kept = {name: value for name, value in changed.items() if name in kind.model_fields}
+    return kind.model_validate({"name": former["name"], **kept, **values})

@@ -25,7 +25,7 @@ def test_the_papers_method_is_the_default():
     own = DistillationSettings().method
     assert own == CPFD()
     assert (own.temperature, own.mapping.name, own.mapping.alpha_min, own.mapping.alpha_max) == (
-        1.0, "exponential_decay", 0.1, 0.9,
+        1.0, "exponential_decay", 0.1, 0.5,
     )  # fmt: skip
     assert PFD().alpha == 0.5
 
@@ -63,6 +63,7 @@ def test_another_method_keeps_what_both_can_be_given():
     assert changed_method(PFD(temperature=2.0, alpha=0.3), {"name": "pad"}).alpha == 0.3
     decay = changed_method(own, {"name": "cpfd", "mapping": "exponential_decay"})
     assert (decay.temperature, decay.mapping.name, decay.mapping.alpha_min) == (2.0, "exponential_decay", 0.2)
+    assert changed_method(CPFD(), {"name": "cpfd", "mapping": "threshold"}).mapping == Threshold()  # defaults differ
     assert changed_method(own, {"temperature": 4.0}) == CPFD(temperature=4.0, mapping=own.mapping)
     for first, second in itertools.product(METHODS, repeat=2):
         assert changed_method(METHODS[first](), second) == METHODS[second]()

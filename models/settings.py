@@ -55,7 +55,11 @@ class WideSettings(BaseModel, frozen=True, extra="forbid"):
     )
     buckets: int = Field(2**18, ge=2, description="places that words, and as many that characters, are hashed to")
     inverse_penalty: float = Field(1.0, gt=0, description="C of a logistic regression; scikit-learn's default")
-    soft_inverse_penalty: float = Field(1.0, gt=0, description="the same for soft targets, which say more of a row")
+    soft_inverse_penalty: float | None = Field(
+        None,
+        gt=0,
+        description="the same for soft targets, which say more of a row: 4 where texts are all there is, else 1",
+    )
     folds: int = Field(5, ge=2, description="parts; the network learns what is left by models of the other parts")
 
     @model_validator(mode="after")
@@ -124,8 +128,12 @@ class ModelSettings(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def wide(self) -> WideSettings | None:
-        """The wide path's settings; None without one, or without a text to read."""
-        return self.network.wide if set(self.modalities) - {"frames"} else None
+        """The wide path's settings, each with a value; None without one, or without a text to read."""
+        own = self.network.wide
+        if own is None or self.modalities == ("frames",):
+            return None
+        penalty = own.soft_inverse_penalty or (1.0 if "frames" in self.modalities else 4.0)
+        return own.model_copy(update={"soft_inverse_penalty": penalty})
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

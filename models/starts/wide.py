@@ -38,7 +38,7 @@ def fit_wide_path(
         ICLR 2021).
     """
     assert videos.ngrams is not None  # noqa: S101 - the caller has a wide path, and so what it reads
-    inverse_penalty = settings.soft_inverse_penalty if soft else settings.inverse_penalty
+    inverse_penalty = (soft and settings.soft_inverse_penalty) or settings.inverse_penalty
     out_of_fold = torch.empty(len(videos), len(path.bias))
     parts = np.random.default_rng(FOLD_SEED).permutation(len(videos)) % settings.folds
     for part in range(settings.folds):

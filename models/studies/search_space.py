@@ -104,7 +104,8 @@ SETTINGS = (
 
 def search_space(settings: Recipe) -> list[Searched]:
     """What there is to search for a task, each with the task's own value."""
-    values = settings.model_dump(mode="json")
+    wide = None if settings.wide is None else settings.wide.model_dump(mode="json")
+    values = with_values(settings.model_dump(mode="json"), {"network.wide": wide})
     found = []
     for each in SETTINGS:
         own = _value(values, each.path)

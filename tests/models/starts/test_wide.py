@@ -12,6 +12,7 @@ from models.networks.wide import inverse_frequency, weighted_counts
 from models.starts.wide import fit_linear, fit_wide_path
 from models.training.new_networks import new_classifier, with_wide_path
 from models.training.prediction import predict_logits
+from models.training.settings import Recipe
 
 
 def by_labels(logits, batch):
@@ -50,6 +51,17 @@ def test_soft_targets_have_a_penalty_of_their_own(train, recipe, run_data):
         fit_wide_path(model.wide, train, by_labels, settings, soft)
         sizes.append(model.wide.weight.norm().item())
     assert sizes[1] > 1.2 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("modalities", "given", "penalty"),
+    [(("frames", "title"), None, 1.0), (("title", "overlay_text"), None, 4.0), (("title",), 2.0, 2.0)],
+)
+def test_soft_targets_are_penalised_less_where_texts_are_all_there_is(recipe, modalities, given, penalty):
+    network = {**recipe.network.model_dump(), "wide": {"soft_inverse_penalty": given}}
+    own = Recipe.model_validate({**recipe.model_dump(), "modalities": modalities, "network": network})
+    assert own.wide.soft_inverse_penalty == penalty
+    assert Recipe.model_validate_json(own.model_dump_json()) == own
 
 
 def test_soft_targets_without_labels_are_enough(train, recipe):

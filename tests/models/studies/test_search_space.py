@@ -27,7 +27,9 @@ def test_the_tasks_own_settings_are_in_the_space_and_come_out_as_they_are(name):
     for each in space:
         if not isinstance(each.among, Kinds):
             assert each.among.low <= each.own <= each.among.high, each.path
-    assert tried(recipe, {each.path: each.written(each.own) for each in space}) == recipe
+    chosen = tried(recipe, {each.path: each.written(each.own) for each in space})
+    assert chosen.wide == recipe.wide
+    assert {**chosen.model_dump(), "network": None} == {**recipe.model_dump(), "network": None}
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -7,12 +7,20 @@ from components.base import component
 
 @component()
 def nominate(
-    archive: Input[Artifact], parity: Input[Artifact], task: str, run_id: str, version: str, tracking_uri: str
+    archive: Input[Artifact],
+    parity: Input[Artifact],
+    task: str,
+    run_id: str,
+    version: str,
+    tracking_uri: str,
+    ledger_uri: str,
 ) -> None:
-    """The archive goes to the run; its digest and the alias ``challenger`` to the version, unless it has them."""
+    """The archive goes to the run, its digest to the version, and the request to the ledger, unless they are there."""
     from pathlib import Path
 
-    from promotion.registry import nominate
+    from promotion.registry import keep_archive
+    from promotion.review import request
 
-    alias = nominate(tracking_uri, task, run_id, version, Path(archive.path), Path(parity.path))
-    print(f"{task} version {version} is the {alias}", flush=True)
+    keep_archive(tracking_uri, task, run_id, version, Path(archive.path), Path(parity.path))
+    now = request(tracking_uri, ledger_uri, task, run_id, version)
+    print(f"{task} version {version} is the {'champion' if now.champion == version else 'challenger'}", flush=True)

@@ -24,6 +24,7 @@ class Inputs:
     corpus: str
     window_end: str
     tracking_uri: str
+    ledger_uri: str
     feature_registry: str
     run_name: str
     months: int = MONTHS
@@ -63,6 +64,7 @@ class Request:
                 corpus=str(corpus),
                 window_end=end.isoformat(),
                 tracking_uri=workspace.tracking_uri,
+                ledger_uri=workspace.ledger_uri,
                 feature_registry=workspace.feature_registry,
                 run_name=new_run_name(task.task, end),
                 months=months,

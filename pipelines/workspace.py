@@ -54,6 +54,15 @@ class Workspace:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
     @property
+    def ledger_uri(self) -> str:
+        """Of what was decided about models: a database of its own, which outlives MLflow's."""
+        return f"sqlite:///{self.folder / 'ledger.db'}"
+
+    @property
+    def signing_key(self) -> Path:
+        return self.folder / "keys" / "ledger.pem"
+
+    @property
     def tracked_artifacts(self) -> str:
         return (self.folder / "mlflow-artifacts").as_uri()
 

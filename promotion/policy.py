@@ -10,7 +10,9 @@ class GateSettings(BaseModel, frozen=True, extra="forbid"):
 
     A negative margin asks that the student be at most that much worse. ``floor``: what else it may not be behind, the
     best peer that reads raw input alone (TF-IDF and logistic regression, and its kin); ``none`` asks for no such thing.
+    ``approver``: who may approve a student that passed, ``another`` than whose run it was or ``anyone``.
     """
 
     margin: float = Field(0.005, ge=-1, lt=1, description="half a point: less is not worth a change of model")
     floor: Literal["raw_peers", "none"] = "raw_peers"
+    approver: Literal["anyone", "another"] = "anyone"

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 
-from common.artifacts import CONSTANTS_FILE, HISTORY_FILE
+from common.artifacts import CONSTANTS_FILE, EVALUATION, HISTORY_FILE
+from common.digests import file_digest
 from models.evaluation.judging import Evaluation
 from models.settings import MODALITIES
 from promotion.errors import RegistryError
 from promotion.gate import Verdict
-from promotion.registry import IDENTITY, Candidate, register_student
+from promotion.registry import EVIDENCE_DIGEST, IDENTITY, ROWS_DIGEST, Candidate, register_student
 from promotion.runs import ENDED_BY, FAILED, FINISHED, NOTE, PARENT, RUNNING, nested_runs, new_run, run_named, settle
 from promotion.tracking import connect, experiment_id, in_sentences
 
@@ -28,6 +30,7 @@ LONGEST_PARAM = 500  # characters: what every MLflow server takes; settings.json
 MOST_PARAMS, MOST_METRICS = 100, 1_000  # what MLflow takes in one request
 VERSION = "version"
 EVIDENCE = "evidence"  # the folder of a run's artifacts
+SCORES = "scores.parquet"  # among the files of it
 NETWORKS = ("baseline", "teacher", "student")  # each has a nested run
 
 
@@ -58,7 +61,7 @@ class RunRecord:
     def identity(self) -> str:
         """A digest of resolved settings, window, data snapshot, seed and code version."""
         parts = [self.settings, *(str(self.facts[key]) for key in FUNCTION_OF)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return _digest(parts)
 
     @property
     def candidate(self) -> Candidate:
@@ -69,8 +72,24 @@ class RunRecord:
             modalities=self.settings.get("modalities", MODALITIES),
             threshold=self.evaluation.models["student"].threshold,
             tags=self.tags,
-            evidence={"settings": json.dumps(self.settings, sort_keys=True), "verdict": self.verdict.reason},
+            evidence={
+                "settings": json.dumps(self.settings, sort_keys=True),
+                "verdict": self.verdict.reason,
+                EVIDENCE_DIGEST: _digest({name: file_digest(path) for name, path in self.files.items()}),
+                ROWS_DIGEST: _digest(_evaluation_rows(self.files[SCORES])),
+            },
         )
+
+
+def _evaluation_rows(scores: Path) -> list[tuple[str, int]]:
+    """Which rows judged: their ids and labels, in an order of their own."""
+    table = pq.read_table(scores, columns=["video_id", "label", "split"]).to_pydict()
+    rows = zip(table["video_id"], table["label"], table["split"], strict=True)
+    return sorted((video_id, label) for video_id, label, split in rows if split == EVALUATION)
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @in_sentences
@@ -118,6 +137,15 @@ def fetch_evidence(tracking_uri: str, task: str, name: str, folder: Path) -> tup
         raise RegistryError(f"{task} has no run {name}")
     path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=EVIDENCE, dst_path=str(folder))
     return run, Path(path)
+
+
+@in_sentences
+def evidence_of_version(tracking_uri: str, task: str, version: str, folder: Path) -> Path:
+    """The evidence of the run that made a version, downloaded to a folder of its own below ``folder``."""
+    run_id = connect(tracking_uri).get_model_version(task, version).run_id
+    target = folder / f"{task}-{version}"
+    target.mkdir(parents=True, exist_ok=True)
+    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=EVIDENCE, dst_path=str(target)))
 
 
 def _open_run(client: MlflowClient, experiment: str, record: RunRecord) -> Run:

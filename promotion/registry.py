@@ -24,6 +24,7 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 IDENTITY = "identity"  # the tag that makes registering idempotent
 # Tags of a version. The digest is the seal: written last, taken off first, so that it is never of another archive.
 ARCHIVE_RUN, ARCHIVE_DIGEST = "archive_run", "archive_sha256"
+EVIDENCE_DIGEST, ROWS_DIGEST = "evidence_sha256", "evaluation_rows_sha256"
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,11 @@ def _have_registered_model(client: MlflowClient, task: str) -> None:
 
 
 @in_sentences
-def nominate(tracking_uri: str, task: str, run_id: str, version: str, archive: Path, parity: Path) -> str:
-    """Keep the proven archive, note its digest on the version, and set the alias challenger.
+def keep_archive(tracking_uri: str, task: str, run_id: str, version: str, archive: Path, parity: Path) -> None:
+    """Keep the proven archive, and note its digest on the version.
 
     An archive that the version has stays: a version means the same bytes for ever, and archives of the same student
-    differ by the times in them. One that is gone from its place is replaced. A champion stays champion.
-
-    Returns:
-        the alias that the version has now.
+    differ by the times in them. One that is gone from its place is replaced.
     """
     client = connect(tracking_uri)
     client.log_dict(run_id, json.loads(parity.read_text()), "evidence/parity.json")
@@ -112,11 +110,6 @@ def nominate(tracking_uri: str, task: str, run_id: str, version: str, archive: P
         client.log_artifacts(run_id, str(archive), "archive")
         client.set_model_version_tag(task, version, ARCHIVE_RUN, run_id)
         client.set_model_version_tag(task, version, ARCHIVE_DIGEST, digest)
-    champion = by_alias(client, task, CHAMPION)
-    if champion is not None and str(champion.version) == str(version):
-        return CHAMPION
-    client.set_registered_model_alias(task, CHALLENGER, version)
-    return CHALLENGER
 
 
 def _has_archive(client: MlflowClient, version: ModelVersion) -> bool:
@@ -124,19 +117,6 @@ def _has_archive(client: MlflowClient, version: ModelVersion) -> bool:
     if not run or ARCHIVE_DIGEST not in version.tags:
         return False
     return any(Path(file.path).name == f"{version.name}.mar" for file in client.list_artifacts(run, "archive"))
-
-
-@in_sentences
-def promote(tracking_uri: str, task: str) -> tuple[str, str | None]:
-    """Make the challenger the champion. Returns the new and the former champion's version."""
-    client = None if nothing_there(tracking_uri) else connect(tracking_uri)
-    challenger = client and by_alias(client, task, CHALLENGER)
-    if client is None or challenger is None:
-        raise RegistryError(f"{task} has no challenger: run 'cpfd run {task}'; a student that passes becomes one")
-    champion = by_alias(client, task, CHAMPION)
-    client.set_registered_model_alias(task, CHAMPION, challenger.version)
-    client.delete_registered_model_alias(task, CHALLENGER)
-    return str(challenger.version), None if champion is None else str(champion.version)
 
 
 def by_alias(client: MlflowClient, task: str, alias: str) -> ModelVersion | None:

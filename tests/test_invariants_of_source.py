@@ -49,11 +49,12 @@ def test_6_no_room_below_the_command_line_asks_for_the_time_or_the_environment()
         for _, name in outside_sources(path.read_text())
     }
     # A server's process inherits its caller's environment; MLflow is told to send no telemetry before it is imported.
-    # Feast's own command has no argument for the corpus.
+    # Feast's own command has no argument for the corpus. When something was decided is what a ledger keeps.
     assert asked == {
         ("serving/server.py", "os.environ"), ("serving/server.py", "os.environ.get"),
         ("promotion/tracking.py", "os.environ"), ("promotion/tracking.py", "os.environ.setdefault"),
         ("feature_repo/definitions.py", "os.environ"), ("feature_repo/definitions.py", "os.environ.get"),
+        ("promotion/ledger/store.py", "datetime.datetime.now"),
     }  # fmt: skip
 
 

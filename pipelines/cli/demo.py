@@ -11,8 +11,9 @@ from pipelines.cli.corpus import simulate_corpus
 from pipelines.cli.exit import NOT_PASSED
 from pipelines.cli.options import HERE, WorkspaceOption, chosen_task, workspace_at
 from pipelines.cli.output import err, out
+from pipelines.cli.review.decisions import approve_version
 from pipelines.cli.run import run_and_print
-from pipelines.cli.serve import print_reply, promote_task
+from pipelines.cli.serve import print_reply
 
 if TYPE_CHECKING:
     from corpus.simulation.causes import SimulationSettings
@@ -30,6 +31,7 @@ def demo(
     """The main job on simulated videos: corpus, run, promotion, TorchServe, and its answer to a held-out video."""
     from corpus.simulation.causes import SimulationSettings
     from pipelines.request import Request
+    from promotion.review import standing
 
     where = workspace_at(workspace)
     chosen, settings = chosen_task(task, where, None), SimulationSettings(videos=videos)
@@ -41,7 +43,9 @@ def demo(
     if not finished.outcome.verdict.passed:
         out.print("Nothing is promoted, so nothing is served.")
         raise typer.Exit(NOT_PASSED)
-    promote_task(where, chosen.task)
+    assert finished.outcome.version is not None  # noqa: S101 - a student that passed has one
+    if standing(where.ledger_uri, chosen.task).champion != finished.outcome.version:  # of a demo that is repeated
+        approve_version(where, chosen.task, finished.outcome.version, None, "the demo promotes what passed")
     answering = answer(where, chosen, finished.outcome)
     with err.status("starting TorchServe"), answering as (video, reply):
         pass

@@ -11,6 +11,8 @@ from pipelines.cli import demo, exit, run, serve, status, weights
 from pipelines.cli.corpus import corpus_app
 from pipelines.cli.features import features_app
 from pipelines.cli.options import HERE
+from pipelines.cli.review import decisions
+from pipelines.cli.review.ledger import ledger_app
 
 app = typer.Typer(
     help="Confidence-aware privileged feature distillation: from short videos to a served student.",
@@ -24,7 +26,11 @@ app.add_typer(corpus_app, name="corpus")
 app.add_typer(features_app, name="features")
 app.command()(status.tasks)
 app.command()(status.status)
-app.command()(serve.promote)
+app.command()(decisions.review)
+app.command()(decisions.approve)
+app.command()(decisions.reject)
+app.command()(decisions.rollback)
+app.add_typer(ledger_app, name="ledger")
 app.command()(serve.serve)
 app.command()(serve.classify)
 app.command()(run.ablate)

@@ -1,4 +1,4 @@
-"""The commands about students that serve: promotion, the server, questions to it."""
+"""The commands about students that serve: the server, and questions to it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,27 +8,10 @@ import typer
 from common.errors import UserError
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
 from pipelines.cli.output import err, out
+from pipelines.cli.review.decisions import TaskName
 
 if TYPE_CHECKING:
-    from pipelines.workspace import Workspace
     from serving.client import Reply
-
-TaskName = Annotated[str, typer.Argument(metavar="TASK", help="The name of a task that has run.")]
-
-
-def promote(task: TaskName, workspace: WorkspaceOption = HERE) -> None:
-    """Make a task's challenger its champion: what 'cpfd serve' serves."""
-    promote_task(workspace_at(workspace), task)
-
-
-def promote_task(workspace: "Workspace", task: str) -> None:
-    from promotion.registry import promote
-
-    version, former = promote(workspace.tracking_uri, task)
-    replaced = f", in place of version {former}" if former else ""
-    out.print(
-        f"{task} version {version} is now the champion{replaced}; a running 'cpfd serve' serves it once restarted"
-    )
 
 
 def serve(

@@ -98,4 +98,5 @@ def _nominated(
         run_id=registered["run_id"],
         version=registered["version"],
         tracking_uri=inputs.tracking_uri,
+        ledger_uri=inputs.ledger_uri,
     )

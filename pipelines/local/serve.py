@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pipelines.workspace import Workspace
 from promotion.errors import RegistryError
 from promotion.registry import champions, fetch_archive
+from promotion.review import repair
 from serving.archive import require_digest
 from serving.server import Server, ServerSettings, running
 
@@ -19,10 +20,11 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
         RegistryError: there is no champion.
         BusyError: this workspace is being served already.
     """
+    repair(workspace.tracking_uri, workspace.ledger_uri)  # a promotion that was killed between the two
     versions = champions(workspace.tracking_uri)
     if not versions:
         raise RegistryError(
-            "no task has a champion: 'cpfd run TASK' makes a challenger, 'cpfd promote TASK' promotes it"
+            "no task has a champion: 'cpfd run TASK' makes a challenger, 'cpfd approve TASK VERSION' the champion"
         )
     with workspace.serving_lock():
         archives = workspace.folder / "archives"

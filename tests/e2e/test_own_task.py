@@ -133,8 +133,8 @@ def test_a_moved_workspace_says_so_and_can_be_adopted(first, cpfd, place):
         assert "cpfd adopt --workspace" in refused.stderr
         assert "Traceback" not in refused.stderr
         assert ask(cpfd, place, "adopt", "--workspace", "moved").returncode == 0
-        promoted = ask(cpfd, place, "promote", "spam", "--workspace", "moved")
-        assert promoted.returncode == 0, promoted.stderr
+        approved = ask(cpfd, place, "approve", "spam", "1", "--reason", "a first version", "--workspace", "moved")
+        assert approved.returncode == 0, approved.stderr
         served = subprocess.Popen(
             [cpfd, "serve", "--workspace", "moved", "--port", "0", "--management-port", "0", "--metrics-port", "0"],
             cwd=place, env={"PATH": "/usr/bin:/bin", "HOME": str(place)}, stdout=subprocess.PIPE, text=True,

@@ -1,5 +1,6 @@
-"""``cpfd promote``, ``cpfd serve`` and ``cpfd classify`` as a user runs them, and runs that are interrupted."""
+"""``cpfd approve``, ``cpfd serve`` and ``cpfd classify`` as a user runs them, and runs that are interrupted."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import requests
 from command import CPFD
 from mlflow import MlflowClient
 
-from promotion.registry import by_alias
+from promotion.review import standing
 from serving.client import RequestRefused, classify, renew_token
 from serving.server import Server
 
@@ -26,9 +27,18 @@ def ignoring_interrupts() -> None:
 
 
 @pytest.fixture
-def server(first, workspace, lenient, cpfd):
-    promoted = cpfd("promote", lenient.task)
-    assert promoted.returncode == 0 or "no challenger" in promoted.stderr, promoted.stderr
+def champion(first, workspace, lenient, cpfd) -> str:
+    """The version that serves, approved if need be."""
+    now = standing(workspace.ledger_uri, lenient.task)
+    if not now.champion:
+        approved = cpfd("approve", lenient.task, now.challenger, "--by", "Ada", "--reason", "better on texts")
+        assert approved.returncode == 0, approved.stderr
+        assert f"{lenient.task} version {now.challenger} is now the champion" in approved.stdout
+    return now.champion or now.challenger
+
+
+@pytest.fixture
+def server(champion, workspace, cpfd):
     command = [CPFD, "serve", "--workspace", str(workspace.folder), *FREE_PORTS]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -94,10 +104,29 @@ def check_refusals(server: Server, task: str, video: bytes, cpfd) -> None:
     assert "served already" in again.stderr
 
 
-def test_a_tampered_archive_is_not_served(first, workspace, lenient, cpfd):
-    client = MlflowClient(workspace.tracking_uri)
-    version = by_alias(client, lenient.task, "champion") or by_alias(client, lenient.task, "challenger")
-    client.set_registered_model_alias(lenient.task, "champion", version.version)
+def test_who_approved_what_and_why_is_known_afterwards(champion, lenient, cpfd):
+    kept = json.loads(cpfd("ledger", "show", lenient.task, "--json").stdout)
+    approved = next(each for each in kept if each["action"] == "approved")
+    assert (approved["version"], approved["by"], approved["reason"]) == (champion, "Ada", "better on texts")
+    assert "better on texts" in cpfd("ledger", "show").stdout
+    assert f"{lenient.task} version {champion}, since" in cpfd("ledger", "at", "2100-01-01").stdout
+    assert "No version of any task served then" in cpfd("ledger", "at", "2000-01-01").stdout
+    assert "The ledger is whole: " in cpfd("ledger", "verify").stdout
+    assert "MLflow's aliases are what the ledger says" in cpfd("ledger", "repair").stdout
+    again = cpfd("approve", lenient.task, champion, "--reason", "twice")
+    assert (again.returncode, "is the champion already" in again.stderr) == (1, True)
+    assert "served before" in cpfd("rollback", lenient.task, "--reason", "complaints").stderr
+
+
+def test_a_reviewer_is_led_to_the_evidence(champion, lenient, cpfd):
+    shown = cpfd("review", lenient.task, "--no-open", "--version", champion).stdout
+    page = Path(shown.partition("): ")[2].splitlines()[0])
+    assert lenient.task in page.read_text()
+    assert "asks to serve" in cpfd("review", lenient.task, "--no-open").stdout
+
+
+def test_a_tampered_archive_is_not_served(champion, workspace, lenient, cpfd):
+    version = MlflowClient(workspace.tracking_uri).get_model_version(lenient.task, champion)
     (archive,) = workspace.folder.glob(f"mlflow-artifacts/**/{version.tags['archive_run']}/**/{lenient.task}.mar")
     content = archive.read_bytes()
     archive.write_bytes(content + b"x")

@@ -1,14 +1,20 @@
 """Records of small runs, and a tracking database to keep them in."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
 from models.evaluation.judging import Evaluation, ModelMetrics
 from promotion.gate import Verdict
-from promotion.records import RunRecord
+from promotion.ledger.entries import Standing
+from promotion.records import RunRecord, record_run
+from promotion.registry import keep_archive
+from promotion.review import request
 
 TASK = "low_quality"
 FACTS = {
@@ -66,6 +72,9 @@ def record(folder: Path, name: str, passed: bool = True, student: Path | None = 
     files = {"report.html": folder / "report", "evaluation.json": folder / "evaluation"}
     for file in files.values():
         file.write_text("{}")
+    files["scores.parquet"] = folder / "scores"
+    rows = {"video_id": ["a", "b", "c"], "label": [0, 1, 0], "split": ["evaluation", "evaluation", "tuning"]}
+    pq.write_table(pa.table(rows), files["scores.parquet"])
     verdict = Verdict(passed=passed, reason="the student is better", margin=0.01)
     return RunRecord(name, {**FACTS, **changes}, settings, evaluation(), verdict, files, networks)
 
@@ -74,13 +83,25 @@ def archive(folder: Path, content: str) -> tuple[Path, Path]:
     """A packed student as ``package`` leaves it, and a parity file."""
     folder.mkdir(parents=True)
     (folder / f"{TASK}.mar").write_text(content)
-    (folder / f"{TASK}.mar.sha256").write_text(f"digest of {content}\n")
+    (folder / f"{TASK}.mar.sha256").write_text(digest_of(content) + "\n")
     parity = folder.with_suffix(".json")
     parity.write_text(json.dumps({"videos": 32, "largest_difference": 0.0}))
     return folder, parity
 
 
-class Ledger:
+def digest_of(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def nominated(tracking_uri: str, ledger_uri: str, folder: Path, name: str, content: str, **changes) -> Standing:
+    """A run whose student passed, with an archive of that content, has asked to serve."""
+    run_id, version = record_run(tracking_uri, record(folder / name, name, **changes))
+    packed, parity = archive(folder / f"{name}-archive", content)
+    keep_archive(tracking_uri, TASK, run_id, version, packed, parity)
+    return request(tracking_uri, ledger_uri, TASK, run_id, version)
+
+
+class Tracked:
     """What a tracking database holds of the task, counted."""
 
     def __init__(self, uri: str) -> None:

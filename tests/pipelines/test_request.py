@@ -52,5 +52,5 @@ def test_a_graph_takes_what_a_request_gives_and_the_tasks_own_seed(workspace, ta
     assert parameters["seed"]["defaultValue"] == 7
     assert parameters["months"]["defaultValue"] == 3
     assert {name for name, each in parameters.items() if "defaultValue" not in each} == {
-        "corpus", "window_end", "tracking_uri", "feature_registry", "run_name"
+        "corpus", "window_end", "tracking_uri", "ledger_uri", "feature_registry", "run_name"
     }  # fmt: skip

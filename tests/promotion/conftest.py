@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from run_records import TASK, copy_database
 
+from promotion.review import Office
 from promotion.tracking import prepare
 
 
@@ -21,3 +22,8 @@ def tracking_uri(empty_database: Path, tmp_path: Path) -> str:
     uri = copy_database(empty_database, tmp_path)
     prepare(uri, (tmp_path / "artifacts").as_uri(), TASK)
     return uri
+
+
+@pytest.fixture
+def office(tracking_uri: str, tmp_path: Path) -> Office:
+    return Office(tracking_uri, f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "keys" / "ledger.pem")

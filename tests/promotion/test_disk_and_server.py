@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
-from run_records import TASK, Ledger, record
+from run_records import TASK, Tracked, record
 
 from promotion.errors import RegistryError
 from promotion.records import record_run
-from promotion.registry import champions, promote
+from promotion.registry import champions
+from promotion.review import Office, approve, repair, standing, verify
 from promotion.runs import begin_run
 from promotion.tracking import prepare
 
@@ -49,7 +50,7 @@ def test_a_disk_that_fills_up_while_the_database_is_made_leaves_none_and_the_nex
     assert "make room and try again" in sentence
     assert "Background on" not in sentence
     assert left == [".mlflow.db.lock"]
-    assert Ledger(f"sqlite:///{tmp_path / 'mlflow.db'}").runs() == []
+    assert Tracked(f"sqlite:///{tmp_path / 'mlflow.db'}").runs() == []
 
 
 def test_a_disk_that_is_full_while_a_run_is_recorded_is_named(tracking_uri, tmp_path, monkeypatch):
@@ -114,14 +115,18 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch, call):
 def test_a_fault_of_this_program_keeps_its_own_exception(tracking_uri, tmp_path):
     with pytest.raises(MlflowException, match="Invalid"):
         record_run(tracking_uri, record(tmp_path, "run", settings={"no such name?": 1}))
-    assert Ledger(tracking_uri).running() == []
+    assert Tracked(tracking_uri).running() == []
 
 
 def test_asking_what_serves_makes_no_database(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     assert champions(uri) == {}
-    with pytest.raises(RegistryError, match="has no challenger"):
-        promote(uri, TASK)
+    office = Office(uri, f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "ledger.pem")
+    with pytest.raises(RegistryError, match="has no version"):
+        approve(office, TASK, "1", "reviewer", "better")
+    assert repair(uri, office.ledger_uri) == []
+    assert verify(uri, office.ledger_uri, office.key) == (0, [])
+    assert standing(office.ledger_uri, TASK).champion == ""
     assert list(tmp_path.iterdir()) == []
 
 
@@ -137,4 +142,4 @@ def test_processes_that_start_at_once_on_a_new_workspace_make_one_database(tmp_p
     for child in children:
         child.join(100)
     assert [child.exitcode for child in children] == [0] * 4
-    assert sorted(Ledger(uri).running()) == [f"run-{number}" for number in range(4)]
+    assert sorted(Tracked(uri).running()) == [f"run-{number}" for number in range(4)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from run_records import TASK, Ledger, record
+from run_records import TASK, Tracked, record
 
 from models.training.new_networks import new_classifier, save_network
 from promotion.records import record_run
@@ -46,7 +46,7 @@ def in_fresh_environment(source: str, rows: Path, folder: Path) -> dict:
 
 
 def stored(tracking_uri: str) -> str:
-    (model,) = Ledger(tracking_uri).models()
+    (model,) = Tracked(tracking_uri).models()
     return model.artifact_location
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from run_records import TASK, Ledger, copy_database, record
+from run_records import TASK, Tracked, copy_database, record
 
 from promotion.records import record_run
 from promotion.runs import begin_run, close_abandoned, end_run
@@ -71,12 +71,12 @@ def calls(empty_database, tmp_path_factory) -> list[str]:
 
 def check_settled(uri: str, runs: int) -> None:
     """No run runs, each model has a version, and there is one version."""
-    ledger = Ledger(uri)
-    assert ledger.running() == []
-    assert [str(version.version) for version in ledger.versions()] == ["1"]
-    assert [f"models:/{model.model_id}" for model in ledger.models()] == [ledger.versions()[0].source]
-    assert len([run for run in ledger.top() if run.info.status == "FINISHED"]) == 1
-    assert len(ledger.top()) == runs
+    tracked = Tracked(uri)
+    assert tracked.running() == []
+    assert [str(version.version) for version in tracked.versions()] == ["1"]
+    assert [f"models:/{model.model_id}" for model in tracked.models()] == [tracked.versions()[0].source]
+    assert len([run for run in tracked.top() if run.info.status == "FINISHED"]) == 1
+    assert len(tracked.top()) == runs
 
 
 def test_a_chain_of_killed_runs_ends_with_one_finished_run_and_one_version(tracking_uri, tmp_path, calls):
@@ -94,7 +94,7 @@ def test_a_chain_of_killed_runs_ends_with_one_finished_run_and_one_version(track
     end_run(tracking_uri, last, "FINISHED")
     check_settled(tracking_uri, runs=len(moments) + 1)
     (weights,) = (tmp_path / "artifacts").rglob("*.safetensors")
-    assert Ledger(tracking_uri).models()[0].model_id in str(weights)
+    assert Tracked(tracking_uri).models()[0].model_id in str(weights)
 
 
 def test_a_step_that_is_killed_and_retried_under_its_name_goes_on_with_its_run(tracking_uri, tmp_path, calls):
@@ -114,13 +114,13 @@ def test_a_failed_run_leaves_nothing_running_and_says_why(tracking_uri, tmp_path
     run_id = begin_run(tracking_uri, TASK, "run", {})
     moment = begun.index(last_call) + 1
     assert in_child(tracking_uri, tmp_path / "files", "run", moment) == -signal.SIGKILL
-    assert len(Ledger(tracking_uri).running()) == (2 if left == "runs" else 1)
-    assert len(Ledger(tracking_uri).models()) == (0 if left == "runs" else 1)
+    assert len(Tracked(tracking_uri).running()) == (2 if left == "runs" else 1)
+    assert len(Tracked(tracking_uri).models()) == (0 if left == "runs" else 1)
     end_run(tracking_uri, run_id, "FAILED", "the step register was killed")
-    ledger = Ledger(tracking_uri)
-    assert ledger.running() == []
-    assert ledger.models() == []
-    (run,) = ledger.top()
+    tracked = Tracked(tracking_uri)
+    assert tracked.running() == []
+    assert tracked.models() == []
+    (run,) = tracked.top()
     assert run.info.status == "FAILED"
     assert run.data.tags["reason"] == run.data.tags["mlflow.note.content"] == "the step register was killed"
 
@@ -130,16 +130,16 @@ def test_runs_that_live_are_left_alone(tracking_uri, tmp_path):
     begin_run(tracking_uri, TASK, "dead", {})
     record_run(tracking_uri, record(tmp_path, "alive"))
     assert close_abandoned(tracking_uri, TASK, lambda name: name == "alive") == ["dead"]
-    ledger = Ledger(tracking_uri)
-    assert ledger.running() == ["alive"]
-    assert len(ledger.models()) == 1
+    tracked = Tracked(tracking_uri)
+    assert tracked.running() == ["alive"]
+    assert len(tracked.models()) == 1
 
 
 def test_a_killed_run_lasted_until_it_was_last_seen(tracking_uri):
     begin_run(tracking_uri, TASK, "dead", {})
-    started = Ledger(tracking_uri).top()[0].info.start_time
+    started = Tracked(tracking_uri).top()[0].info.start_time
     seen = datetime.fromtimestamp(started / 1000 + 90, UTC)
     close_abandoned(tracking_uri, TASK, lambda _: False, lambda name: seen if name == "dead" else None)
-    info = Ledger(tracking_uri).top()[0].info
+    info = Tracked(tracking_uri).top()[0].info
     assert info.status == "KILLED"
     assert info.end_time - info.start_time == pytest.approx(90_000, abs=1)

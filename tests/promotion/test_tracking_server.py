@@ -9,10 +9,11 @@ import time
 
 import pytest
 import requests
-from run_records import TASK, Ledger, archive, copy_database, record
+from run_records import TASK, Tracked, archive, copy_database, digest_of, record
 
 from promotion.records import record_run
-from promotion.registry import CHALLENGER, champions, fetch_archive, nominate, promote
+from promotion.registry import champions, fetch_archive, keep_archive
+from promotion.review import Office, approve, request, verify
 from promotion.runs import begin_run, close_abandoned
 
 STARTS_WITHIN = 120  # seconds: 10 to 23 on two idle cores
@@ -51,19 +52,22 @@ def answers(url: str) -> bool:
 
 def test_a_run_is_recorded_registered_and_fetched_through_a_server(server, tmp_path):
     begin_run(server, TASK, "killed", {})
-    leftover = Ledger(server).client.create_logged_model(
-        Ledger(server).experiment, "student", source_run_id=Ledger(server).top()[0].info.run_id
+    leftover = Tracked(server).client.create_logged_model(
+        Tracked(server).experiment, "student", source_run_id=Tracked(server).top()[0].info.run_id
     )
     assert close_abandoned(server, TASK, lambda _: False) == ["killed"]
-    assert leftover.model_id not in [model.model_id for model in Ledger(server).models()]
+    assert leftover.model_id not in [model.model_id for model in Tracked(server).models()]
     run_id, version = record_run(server, record(tmp_path / "a", "first"))
     assert record_run(server, record(tmp_path / "b", "second"))[1] == version == "1"
+    office = Office(server, f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "ledger.pem")
     packed, parity = archive(tmp_path / "archive", "bytes")
-    assert nominate(server, TASK, run_id, version, packed, parity) == CHALLENGER
-    assert nominate(server, TASK, run_id, version, packed, parity) == CHALLENGER
-    assert promote(server, TASK) == ("1", None)
+    for _ in range(2):
+        keep_archive(server, TASK, run_id, version, packed, parity)
+        assert request(server, office.ledger_uri, TASK, run_id, version).challenger == "1"
+    assert approve(office, TASK, "1", "reviewer", "better") == ("1", "")
     path, digest = fetch_archive(server, champions(server)[TASK], tmp_path)
-    assert (path.read_text(), digest) == ("bytes", "digest of bytes")
-    ledger = Ledger(server)
-    assert ledger.running() == []
-    assert len(ledger.versions()) == len(ledger.models()) == 1
+    assert (path.read_text(), digest) == ("bytes", digest_of("bytes"))
+    assert verify(server, office.ledger_uri, office.key) == (2, [])
+    tracked = Tracked(server)
+    assert tracked.running() == []
+    assert len(tracked.versions()) == len(tracked.models()) == 1

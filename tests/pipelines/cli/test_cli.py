@@ -18,7 +18,19 @@ def cpfd(*arguments: str, workspace: Path) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command(tmp_path):
     done = cpfd("--help", workspace=tmp_path)
     assert done.returncode == 0
-    for command in ("demo", "corpus", "tasks", "run", "compile", "status", "promote", "serve", "classify"):
+    for command in (
+        "demo",
+        "corpus",
+        "tasks",
+        "run",
+        "compile",
+        "status",
+        "review",
+        "approve",
+        "rollback",
+        "ledger",
+        "serve",
+    ):
         assert re.search(rf"\b{command}\b", done.stdout)
 
 
@@ -38,7 +50,10 @@ def test_tasks_and_status_before_anything_ran(tmp_path):
         (["tune", "topic"], "there is no corpus at"),
         (["tune", "topic", "--trials", "0"], "Invalid value for '--trials'"),
         (["tune", "topic", "--output", "Topic.yaml"], "a task cannot be named Topic: name another file with --output"),
-        (["promote", "topic"], "topic has no challenger"),
+        (["approve", "topic", "1", "--reason", "x"], "topic has no version: run 'cpfd run topic'"),
+        (["approve", "topic", "1"], "Missing option '--reason'"),
+        (["rollback", "topic", "--reason", "x"], "topic has no version: run 'cpfd run topic'"),
+        (["ledger", "at", "yesterday"], "Invalid value for 'DATE'"),
         (["serve"], "no task has a champion"),
         (["classify", "topic", "--video", "none.mp4"], "there is no video at none.mp4"),
         (["classify", "topic"], "there is nothing to ask about: give --video, --title or --overlay-text"),

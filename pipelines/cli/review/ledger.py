@@ -1,0 +1,93 @@
+"""'cpfd ledger': who decided what about which model, when and why; and whether nobody changed the record."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.cli.options import HERE, JsonOption, WorkspaceOption, workspace_at
+from pipelines.cli.output import out
+from pipelines.cli.review.decisions import office
+
+if TYPE_CHECKING:
+    from promotion.ledger.entries import Entry
+
+ledger_app = typer.Typer(help="The record of what was decided about models.", no_args_is_help=True)
+
+
+@ledger_app.command()
+def show(
+    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Default: all.")] = None,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """List the decisions, oldest first."""
+    from promotion.ledger.store import read_ledger
+
+    entries = [each for each in read_ledger(workspace_at(workspace).ledger_uri) if task in (None, each.task)]
+    if as_json:
+        out.print(json.dumps([each.model_dump(mode="json") for each in entries]))
+    elif not entries:
+        out.print("Nothing has been decided here yet: a student that passes asks to serve")
+    else:
+        out.print(_table(entries))
+
+
+@ledger_app.command()
+def at(
+    moment: Annotated[datetime, typer.Argument(metavar="DATE", help="A day (its end) or a time, in UTC.")],
+    workspace: WorkspaceOption = HERE,
+) -> None:
+    """Say which version of each task served at a time, and who had approved it."""
+    from promotion.ledger.entries import end_of, serving_since, standings, until
+    from promotion.ledger.store import read_ledger
+
+    entries = until(read_ledger(workspace_at(workspace).ledger_uri), end_of(moment))
+    champions = {task: now.champion for task, now in standings(entries).items() if now.champion}
+    if not champions:
+        out.print("No version of any task served then")
+    for task, version in champions.items():
+        since = serving_since(entries, task)
+        out.print(f"{task} version {version}, since {_time(since.at)} ({since.action} by {since.by})", markup=False)
+
+
+@ledger_app.command()
+def verify(workspace: WorkspaceOption = HERE) -> None:
+    """Find every change that was made to the ledger by hand; it ends with 1 if there is one."""
+    from promotion.review import verify as find_changes
+
+    where = office(workspace_at(workspace))
+    count, found = find_changes(where.tracking_uri, where.ledger_uri, where.key)
+    for sentence in found:
+        out.print(sentence, markup=False)
+    if found:
+        raise typer.Exit(1)
+    out.print(f"The ledger is whole: {count} entries, each as it was made")
+
+
+@ledger_app.command()
+def repair(workspace: WorkspaceOption = HERE) -> None:
+    """Set MLflow's aliases to what the ledger says, as a promotion that was interrupted would have."""
+    from promotion.review import repair as set_aliases
+
+    where = workspace_at(workspace)
+    found = set_aliases(where.tracking_uri, where.ledger_uri)
+    for sentence in found or ["MLflow's aliases are what the ledger says"]:
+        out.print(sentence, markup=False)
+
+
+def _table(entries: Sequence["Entry"]) -> Table:
+    table = Table("", "when (UTC)", "task", "version", "", "by", "why", box=None)
+    for each in entries:
+        action = f"{each.action}, for version {each.former}" if each.former else each.action
+        words = (str(each.number), _time(each.at), each.task, each.version, action, each.by, each.reason)
+        table.add_row(*(Text(word) for word in words))  # a name or a reason is no markup
+    return table
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"

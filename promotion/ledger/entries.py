@@ -1,0 +1,117 @@
+"""What the ledger holds, and what follows from it: pure functions of its entries."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+# A student that passed asks to serve (requested); a reviewer lets it, or not; rolled back: its former version serves.
+Action = Literal["requested", "approved", "rejected", "rolled back"]
+LONGEST_REASON = 2_000  # characters
+FIRST = "0" * 64  # what stands where the first entry would name the one before
+
+
+class Decision(BaseModel, frozen=True, extra="forbid"):
+    """What somebody decided about a version of a task's model, and why.
+
+    ``former`` is the champion that an approval replaces or that a way back leaves, '' for none. The digests (SHA-256)
+    are of what it was decided on: the run's evidence, the archive and the evaluation rows.
+    """
+
+    task: str = Field(min_length=1)
+    action: Action
+    version: str = Field(min_length=1)
+    former: str = ""
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field(max_length=LONGEST_REASON)
+    evidence: str = ""
+    archive: str = ""
+    rows: str = ""
+
+
+class Entry(Decision, frozen=True, extra="forbid"):
+    """A decision in its place: ``number`` counts from 1, ``before`` is the digest of the entry before."""
+
+    number: int = Field(ge=1)
+    at: datetime
+    before: str
+
+    @property
+    def text(self) -> str:
+        """The entry as it is kept: JSON of sorted keys, without spaces."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class Standing(BaseModel, frozen=True, extra="forbid"):
+    """The versions of a task's model that have served, the champion last, and the one that asks to ('' for none)."""
+
+    champions: tuple[str, ...] = ()
+    challenger: str = ""
+
+    @property
+    def champion(self) -> str:
+        """'' if there is none."""
+        return self.champions[-1] if self.champions else ""
+
+
+def standings(entries: Sequence[Entry]) -> dict[str, Standing]:
+    """By task, what all entries come to. The way back leads to the version that served before, as often as asked."""
+    found: dict[str, Standing] = {}
+    for each in entries:
+        now = found.get(each.task, Standing())
+        champions, challenger = now.champions, now.challenger
+        if each.action == "requested":
+            challenger = each.version if each.version != now.champion else challenger
+        elif each.version == challenger:
+            challenger = ""
+        if each.action == "approved":
+            champions = (*champions, each.version)
+        elif each.action == "rolled back":
+            champions = champions[:-1]
+        found[each.task] = Standing(champions=champions, challenger=challenger)
+    return found
+
+
+def until(entries: Sequence[Entry], moment: datetime) -> list[Entry]:
+    """The entries made up to ``moment``, which has a zone."""
+    return [each for each in entries if each.at <= moment]
+
+
+def end_of(moment: datetime) -> datetime:
+    """A time in UTC, unless it has a zone; of a day alone its last moment."""
+    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return at if at.time() != time() else at + timedelta(days=1, microseconds=-1)
+
+
+def serving_since(entries: Sequence[Entry], task: str) -> Entry:
+    """The decision by which the task's champion serves."""
+    return next(each for each in reversed(entries) if each.task == task and each.action in ("approved", "rolled back"))
+
+
+def request_of(entries: Sequence[Entry], task: str, version: str) -> Entry | None:
+    """The newest entry by which the version asked to serve."""
+    asked = (
+        each for each in reversed(entries) if (each.task, each.version, each.action) == (task, version, "requested")
+    )
+    return next(asked, None)
+
+
+def broken_links(entries: Sequence[Entry]) -> list[str]:
+    """A sentence for each place where the chain is not whole."""
+    found = []
+    if entries and (entries[0].number, entries[0].before) != (1, FIRST):
+        found.append(f"the ledger begins with entry {entries[0].number}, which is not the first that was made")
+    for former, each in pairwise(entries):
+        if each.number != former.number + 1:
+            found.append(f"between entries {former.number} and {each.number} there are others missing")
+        elif each.before != former.digest:
+            found.append(f"entry {former.number} is not what it was when entry {each.number} was made")
+    return found

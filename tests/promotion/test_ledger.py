@@ -1,0 +1,184 @@
+"""The ledger itself: it only grows, one writer at a time, and every change by hand is found."""
+
+import multiprocessing
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from promotion.ledger.checkpoints import contradiction, sign
+from promotion.ledger.entries import Decision, Standing, broken_links, end_of, serving_since, standings, until
+from promotion.ledger.store import LedgerError, append, read_ledger
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["promotion.ledger.store"])
+STORY = [("requested", "1"), ("approved", "1"), ("requested", "2"), ("rejected", "2"), ("requested", "3")]
+STORY += [("approved", "3")]
+
+
+def decision(action: str, version: str, task: str = "topic", **changes) -> Decision:
+    return Decision(task=task, action=action, version=version, by="Ada", reason="better", **changes)
+
+
+def told(uri: str, story=STORY) -> list:
+    for made in [decision(*each) for each in story]:
+        entries = append(uri, lambda _, made=made: made)
+    return entries
+
+
+@pytest.fixture
+def uri(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+def database(uri: str) -> closing:
+    return closing(sqlite3.connect(uri.removeprefix("sqlite:///"), isolation_level=None))
+
+
+def test_entries_are_read_as_they_were_made_and_say_what_is_so(uri):
+    entries = told(uri)
+    assert read_ledger(uri) == entries
+    assert broken_links(entries) == []
+    assert [each.number for each in entries] == [1, 2, 3, 4, 5, 6]
+    assert standings(entries) == {"topic": Standing(champions=("1", "3"))}
+    assert standings(entries[:3])["topic"] == Standing(champions=("1",), challenger="2")
+
+
+def test_the_way_back_leads_further_each_time(uri):
+    entries = told(uri, [*STORY, ("requested", "4"), ("approved", "4"), ("rolled back", "3"), ("rolled back", "1")])
+    assert standings(entries)["topic"].champions == ("1",)
+    assert standings(entries[:-1])["topic"].champion == "3"
+    again = told(uri, [("requested", "4"), ("approved", "4")])
+    assert standings(again)["topic"].champions == ("1", "4")
+
+
+def test_a_task_knows_nothing_of_another(uri):
+    told(uri)
+    entries = append(uri, lambda _: decision("requested", "3", task="fight"))
+    assert standings(entries)["fight"] == Standing(challenger="3")
+    assert standings(entries)["topic"].challenger == ""
+
+
+def test_who_served_at_a_time_is_known_afterwards(uri):
+    entries = told(uri)
+    moment = entries[3].at
+    then = until(entries, moment)
+    assert standings(then)["topic"].champion == "1"
+    assert serving_since(then, "topic") == entries[1]
+    assert until(entries, entries[0].at - timedelta(seconds=1)) == []
+    day = datetime(2026, 3, 1)
+    assert end_of(day) == datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC)
+    assert end_of(day.replace(hour=5)) == datetime(2026, 3, 1, 5, tzinfo=UTC)
+
+
+def test_what_a_decision_raises_leaves_the_ledger_as_it_was(uri):
+    entries = told(uri)
+
+    def refuse(_):
+        raise LookupError("no")
+
+    with pytest.raises(LookupError):
+        append(uri, refuse)
+    assert append(uri, lambda _: None) == entries
+
+
+@pytest.mark.parametrize("statement", ["UPDATE promotion_ledger SET entry = '{}'", "DELETE FROM promotion_ledger"])
+def test_the_table_only_grows(uri, statement):
+    entries = told(uri)
+    with database(uri) as connection, pytest.raises(sqlite3.DatabaseError, match="the ledger only grows"):
+        connection.execute(statement)
+    assert read_ledger(uri) == entries
+
+
+def without_triggers(connection: sqlite3.Connection) -> None:
+    for name in ("update", "delete"):
+        connection.execute(f"DROP TRIGGER promotion_ledger_refuses_{name}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE promotion_ledger SET entry = replace(entry, 'Ada', 'Eve') WHERE number = 2",
+        "UPDATE promotion_ledger SET entry = 'nonsense' WHERE number = 2",
+        "UPDATE promotion_ledger SET digest = replace(digest, '1', '2') WHERE number = 2",
+        "UPDATE promotion_ledger SET number = 9 WHERE number = 2",
+    ],
+)
+def test_an_entry_that_was_changed_is_named(uri, statement):
+    told(uri)
+    with database(uri) as connection:
+        without_triggers(connection)
+        connection.execute(statement)
+    with pytest.raises(LedgerError, match=r"entry [29] of the ledger .*ledger.db.* changed"):
+        read_ledger(uri)
+
+
+def test_an_entry_that_is_gone_is_missed(uri):
+    told(uri)
+    with database(uri) as connection:
+        without_triggers(connection)
+        connection.execute("DELETE FROM promotion_ledger WHERE number = 2")
+    assert broken_links(read_ledger(uri)) == ["between entries 1 and 3 there are others missing"]
+    with database(uri) as connection:
+        connection.execute("DELETE FROM promotion_ledger WHERE number = 1")
+    assert broken_links(read_ledger(uri)) == ["the ledger begins with entry 3, which is not the first that was made"]
+
+
+def test_a_rewrite_that_a_chain_cannot_show_contradicts_a_checkpoint(uri, tmp_path):
+    key = tmp_path / "keys" / "ledger.pem"
+    entries = told(uri)
+    checkpoint = sign(entries, key)
+    assert contradiction(checkpoint, entries, key) is None
+    assert contradiction(checkpoint, told(uri, [("requested", "4")]), key) is None
+    assert "its end was cut off" in contradiction(checkpoint, entries[:-1], key)
+    anew = told(f"sqlite:///{tmp_path / 'anew.db'}")  # the same decisions, at another time
+    assert broken_links(anew) == []
+    assert "the ledger was made anew" in contradiction(checkpoint, anew, key)
+    forged = checkpoint.model_copy(update={"entries": 1, "head": anew[0].digest})
+    assert "was not signed with the key" in contradiction(forged, anew, key)
+
+
+def test_the_key_is_its_owners_alone_and_stays(uri, tmp_path):
+    key = tmp_path / "keys" / "ledger.pem"
+    entries = told(uri)
+    sign(entries, key)
+    first = key.read_bytes()
+    assert key.stat().st_mode & 0o777 == 0o600
+    sign(entries, key)
+    assert key.read_bytes() == first
+    assert list(key.parent.iterdir()) == [key]
+    key.write_text("nonsense")
+    with pytest.raises(LedgerError, match="is no private key"):
+        sign(entries, key)
+
+
+def write_some(uri: str, name: str) -> None:
+    for number in range(5):
+        append(uri, lambda _, version=f"{name}-{number}": decision("requested", version))
+
+
+def test_writers_at_once_each_follow_another(uri):
+    children = [FORKS.Process(target=write_some, args=(uri, f"writer-{number}")) for number in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(100)
+    assert [child.exitcode for child in children] == [0] * 4
+    entries = read_ledger(uri)
+    assert len(entries) == 20
+    assert broken_links(entries) == []
+
+
+@pytest.mark.parametrize("wrong", [{"by": ""}, {"reason": "x" * 2_001}, {"version": ""}, {"action": "promoted"}])
+def test_a_decision_says_who_and_what(wrong):
+    with pytest.raises(ValidationError):
+        Decision(**{"task": "topic", "action": "approved", "version": "1", "by": "Ada", "reason": "", **wrong})
+
+
+def test_a_place_that_is_no_ledger_is_named(tmp_path):
+    (tmp_path / "ledger.db").write_text("not a database, and long enough to be read as one" * 100)
+    with pytest.raises(LedgerError, match=r"the ledger .*ledger.db"):
+        read_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")

@@ -1,5 +1,6 @@
 """X-VLM: the raw-input classifier (Zeng et al., ICML 2022), from transformers parts."""
 
+import math
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from models.settings import MODALITIES, ModelSettings, NetworkSettings
 
 PROJECTION = 256  # width of the official contrastive features (Zeng et al., ICML 2022)
 WIDENING = 4  # of a transformer's feed-forward layers, in all official configs (Vaswani et al. 2017)
+SPREAD = 0.02  # of the official weights before training: normal, of this standard deviation
+BERT_BASE, SWIN_BASE = 768, 128  # widths of the official encoders: of BERT and ViT, of the first stage of Swin
 
 
 class XVLMConfig(PreTrainedConfig):
@@ -65,9 +68,11 @@ class XVLMConfig(PreTrainedConfig):
     ) -> "XVLMConfig":
         """The config of one task, whose texts ``tokenizer`` reads; its sizes are those of ``start``, if given."""
         vision = _vision_arguments(settings) if start is None else _started_vision(settings, start)
+        text = _text_arguments(settings, tokenizer) if start is None else _started_text(settings, tokenizer, start)
         return cls(
             vision=vision if "frames" in settings.modalities else {},
-            text=_text_arguments(settings, tokenizer) if start is None else _started_text(settings, tokenizer, start),
+            text=text,
+            initializer_range=_spread(text["hidden_size"], BERT_BASE),
             fusion_layer=settings.network.text_layers if start is None else start.fusion_layer,
             projection=PROJECTION if start is None else start.projection,
             modalities=list(settings.modalities),
@@ -88,9 +93,23 @@ class XVLMConfig(PreTrainedConfig):
         return "frames" in self.modalities
 
 
+def _spread(width: int, base: int) -> float:
+    """The standard deviation of initial weights of layers so wide: that of the official network at its ``base`` width.
+
+    A layer so passes on as much of its input at any width. At 0.02 throughout, one of width 64 passes on a sixth: the
+    first token says next to nothing of the others, and some trainings never got over that.
+    """
+    return SPREAD * math.sqrt(base / width)
+
+
 def _vision_arguments(settings: ModelSettings) -> dict[str, Any]:
     net: NetworkSettings = settings.network
-    shared = {"tower": net.vision, "image_size": settings.clips.image_size, "patch_size": net.patch_size}
+    shared = {
+        "tower": net.vision,
+        "image_size": settings.clips.image_size,
+        "patch_size": net.patch_size,
+        "initializer_range": _spread(net.vision_width, SWIN_BASE if net.vision == "swin" else BERT_BASE),
+    }
     if net.vision != "swin":
         return shared | {
             "hidden_size": net.vision_width,

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.utils.mlflow_tags import MLFLOW_USER
+from pydantic import ValidationError
 
 from promotion.errors import RegistryError
 from promotion.ledger.checkpoints import Checkpoint, contradiction, sign
@@ -160,10 +161,17 @@ def verify(tracking_uri: str, ledger_uri: str, key: Path) -> tuple[int, list[str
     client = connect(tracking_uri)
     for version in client.search_model_versions(""):
         if CHECKPOINT in version.tags:
-            kept = Checkpoint.model_validate_json(version.tags[CHECKPOINT])
-            wrong = contradiction(kept, entries, key)
+            wrong = _contradiction(version.tags[CHECKPOINT], entries, key)
             found += [f"{wrong} (by the checkpoint on {version.name} version {version.version})"] if wrong else []
     return len(entries), found
+
+
+def _contradiction(kept: str, entries: Sequence[Entry], key: Path) -> str | None:
+    try:
+        checkpoint = Checkpoint.model_validate_json(kept)
+    except ValidationError:
+        return "a checkpoint cannot be read: it was changed"
+    return contradiction(checkpoint, entries, key)
 
 
 def _about(asked: Entry, action: str, former: str, by: str, reason: str) -> Decision:

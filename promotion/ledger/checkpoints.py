@@ -39,6 +39,8 @@ def sign(entries: Sequence[Entry], key: Path) -> Checkpoint:
 
 def contradiction(checkpoint: Checkpoint, entries: Sequence[Entry], key: Path) -> str | None:
     """What is wrong with these entries by a checkpoint; None if nothing is."""
+    if not key.exists():
+        return f"there is no key {key} to check signatures with: put the one that was there in its place"
     try:
         signature = base64.b64decode(checkpoint.signature)
         _private_key(key).public_key().verify(signature, checkpoint.signed, ALGORITHM)

@@ -1,4 +1,4 @@
-"""Where the ledger is kept: a table that only grows, in SQLite or any other database of SQLAlchemy."""
+"""Where the ledger is kept: a table of a SQLite database that only grows."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ for change in ("UPDATE", "DELETE"):
         DDL(
             f"CREATE TRIGGER promotion_ledger_refuses_{change.lower()} BEFORE {change} ON promotion_ledger "
             "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
-        ).execute_if(dialect="sqlite"),
+        ),
     )
 WAIT = 60  # seconds for another writer, who is done in milliseconds
 
@@ -90,7 +90,9 @@ def _entries(connection: Connection, uri: str) -> list[Entry]:
 
 @contextlib.contextmanager
 def _connected(uri: str) -> Iterator[Connection]:
-    engine = create_engine(uri, isolation_level="AUTOCOMMIT", connect_args=_arguments(uri))
+    if database_file(uri) is None:
+        raise LedgerError(f"{_place(uri)} is no SQLite database: give one as sqlite:///FILE")
+    engine = create_engine(uri, isolation_level="AUTOCOMMIT", connect_args={"timeout": WAIT})
     try:
         with engine.connect() as connection:
             yield connection
@@ -100,15 +102,10 @@ def _connected(uri: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _arguments(uri: str) -> dict[str, int]:
-    return {"timeout": WAIT} if uri.startswith("sqlite") else {}
-
-
 @contextlib.contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
     """A transaction that lets no other begin one like it."""
-    sqlite = connection.dialect.name == "sqlite"
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN ISOLATION LEVEL SERIALIZABLE")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
     try:
         yield
     except BaseException:

@@ -137,6 +137,7 @@ def test_a_rewrite_that_a_chain_cannot_show_contradicts_a_checkpoint(uri, tmp_pa
     anew = told(f"sqlite:///{tmp_path / 'anew.db'}")  # the same decisions, at another time
     assert broken_links(anew) == []
     assert "the ledger was made anew" in contradiction(checkpoint, anew, key)
+    assert "there is no key" in contradiction(checkpoint, entries, tmp_path / "none.pem")
     forged = checkpoint.model_copy(update={"entries": 1, "head": anew[0].digest})
     assert "was not signed with the key" in contradiction(forged, anew, key)
 
@@ -179,6 +180,8 @@ def test_a_decision_says_who_and_what(wrong):
 
 
 def test_a_place_that_is_no_ledger_is_named(tmp_path):
+    with pytest.raises(LedgerError, match="host/models is no SQLite database: give one as sqlite:///FILE"):
+        read_ledger("postgresql://user:secret@host/models")
     (tmp_path / "ledger.db").write_text("not a database, and long enough to be read as one" * 100)
     with pytest.raises(LedgerError, match=r"the ledger .*ledger.db"):
         read_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")

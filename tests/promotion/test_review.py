@@ -162,7 +162,10 @@ def test_a_ledger_that_lost_its_end_is_found_by_what_lies_outside(three):
     assert found == [
         f"the ledger has 4 entries, and had 6: its end was cut off (by the checkpoint on {TASK} version 3)"
     ]
-    assert CHECKPOINT in Tracked(three.tracking_uri).versions()[2].tags
+    Tracked(three.tracking_uri).client.set_model_version_tag(TASK, "3", CHECKPOINT, "nonsense")
+    assert (
+        "a checkpoint cannot be read: it was changed" in verify(three.tracking_uri, three.ledger_uri, three.key)[1][0]
+    )
 
 
 def test_a_student_that_is_run_again_after_a_rejection_asks_again(three, tmp_path):

@@ -1,6 +1,7 @@
 """The commands that decide which model serves."""
 
 import getpass
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,7 +56,7 @@ def approve(
 def approve_version(workspace: "Workspace", task: str, version: str, by: str | None, reason: str) -> None:
     from promotion.review import approve
 
-    _, former = approve(office(workspace), task, version, by or getpass.getuser(), reason)
+    _, former = approve(office(workspace), task, version, by or whoever(), reason)
     _say_champion(task, version, former)
 
 
@@ -69,7 +70,7 @@ def reject(
     """Let the version that asks to serve not serve."""
     from promotion.review import reject as decline
 
-    decline(office(workspace_at(workspace)), task, version, by or getpass.getuser(), reason)
+    decline(office(workspace_at(workspace)), task, version, by or whoever(), reason)
     out.print(f"{task} version {version} is rejected: it no longer asks to serve")
 
 
@@ -77,8 +78,16 @@ def rollback(task: TaskName, reason: ReasonOption, by: ByOption = None, workspac
     """Make the version that served before the champion again."""
     from promotion.review import rollback as go_back
 
-    version, former = go_back(office(workspace_at(workspace)), task, by or getpass.getuser(), reason)
+    version, former = go_back(office(workspace_at(workspace)), task, by or whoever(), reason)
     _say_champion(task, version, former)
+
+
+def whoever() -> str:
+    """The user of this machine, who in a container need not have a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def office(workspace: "Workspace") -> "Office":

@@ -139,15 +139,6 @@ def fetch_evidence(tracking_uri: str, task: str, name: str, folder: Path) -> tup
     return run, Path(path)
 
 
-@in_sentences
-def evidence_of_version(tracking_uri: str, task: str, version: str, folder: Path) -> Path:
-    """The evidence of the run that made a version, downloaded to a folder of its own below ``folder``."""
-    run_id = connect(tracking_uri).get_model_version(task, version).run_id
-    target = folder / f"{task}-{version}"
-    target.mkdir(parents=True, exist_ok=True)
-    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=EVIDENCE, dst_path=str(target)))
-
-
 def _open_run(client: MlflowClient, experiment: str, record: RunRecord) -> Run:
     run = run_named(client, experiment, record.name)
     if run is None:

@@ -33,11 +33,15 @@ CUSTOM_KIND = {"mlflow.experimentKind": "custom_model_development"}  # which pag
 
 
 def in_sentences(function: Callable[Given, Found]) -> Callable[Given, Found]:
-    """Make RegistryErrors of what MLflow, SQLAlchemy and the disk raise, in a function of a tracking URI."""
+    """Make RegistryErrors of what MLflow, SQLAlchemy and the disk raise.
+
+    In a function whose first argument is a tracking URI, or has one.
+    """
 
     @functools.wraps(function)
     def wrapped(*args: Given.args, **kwargs: Given.kwargs) -> Found:
-        with _sentences(str(kwargs.get("tracking_uri", args[0] if args else ""))):
+        first = kwargs.get("tracking_uri", args[0] if args else "")
+        with _sentences(str(getattr(first, "tracking_uri", first))):
             return function(*args, **kwargs)
 
     return wrapped

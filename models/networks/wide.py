@@ -42,6 +42,13 @@ class WidePath(nn.Module):
         return torch.from_numpy(weighted @ self.weight.cpu().numpy()) + self.bias.cpu()
 
 
+@torch.no_grad()
+def shrink(head: nn.Sequential, share: float) -> None:
+    """Multiply the logits of a ``classification_head`` by ``share``, in its last layer: what it adds to a wide path."""
+    for values in head[-1].parameters():
+        values.mul_(share)
+
+
 def inverse_frequency(counts: Counts) -> np.ndarray:
     """idf (2 x buckets,), smoothed as scikit-learn does: ln((1 + rows) / (1 + rows with it)) + 1."""
     rows, columns = counts.shape

@@ -96,7 +96,7 @@ class XVLMConfig(PreTrainedConfig):
 def _spread(width: int, base: int) -> float:
     """The standard deviation of initial weights of layers so wide: that of the official network at its ``base`` width.
 
-    A layer so passes on as much of its input at any width. At 0.02 throughout, one of width 64 passes on a sixth: the
+    At any width a layer so passes on as much of its input. At 0.02 throughout, one of width 64 passes on a sixth: the
     first token says next to nothing of the others, and some trainings never got over that.
     """
     return SPREAD * math.sqrt(base / width)
@@ -104,12 +104,9 @@ def _spread(width: int, base: int) -> float:
 
 def _vision_arguments(settings: ModelSettings) -> dict[str, Any]:
     net: NetworkSettings = settings.network
-    shared = {
-        "tower": net.vision,
-        "image_size": settings.clips.image_size,
-        "patch_size": net.patch_size,
-        "initializer_range": _spread(net.vision_width, SWIN_BASE if net.vision == "swin" else BERT_BASE),
-    }
+    shared: dict[str, Any] = {"tower": net.vision, "image_size": settings.clips.image_size}
+    shared["patch_size"] = net.patch_size
+    shared["initializer_range"] = _spread(net.vision_width, SWIN_BASE if net.vision == "swin" else BERT_BASE)
     if net.vision != "swin":
         return shared | {
             "hidden_size": net.vision_width,
@@ -220,13 +217,6 @@ class XVLM(XVLMPreTrainedModel):
 def classification_head(width: int, classes: int) -> nn.Sequential:
     """X-VLM's head, as its official code has it: Linear to 2x width, LayerNorm, GELU, Linear."""
     return nn.Sequential(nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Linear(2 * width, classes))
-
-
-@torch.no_grad()
-def shrink(head: nn.Sequential, share: float) -> None:
-    """Multiply the logits of a ``classification_head`` by ``share``, in its last layer: what it adds to a wide path."""
-    for values in head[-1].parameters():
-        values.mul_(share)
 
 
 def wide_path(config: XVLMConfig) -> WidePath | None:

@@ -16,7 +16,7 @@ from common.errors import UserError
 from models.data.dataset import WIDE_LOGITS, Videos
 from models.data.loading import Loader
 from models.data.tensors import Batch, Losses
-from models.networks.xvlm import shrink
+from models.networks.wide import shrink
 from models.training.checkpoints import CheckpointFolder, History, TrainingState
 from models.training.devices import checkpoint_activations, device, largest_batch, rank, summed, world
 from models.training.objective import parameter_groups

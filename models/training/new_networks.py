@@ -14,7 +14,8 @@ from models.data.dataset import Videos
 from models.data.run_data import RunData
 from models.distillation.methods import TeacherInput
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
-from models.networks.xvlm import XVLMConfig, XVLMForClassification, shrink
+from models.networks.wide import shrink
+from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.settings import ModelSettings
 from models.starts.weights import open_start, start_from
 from models.starts.wide import LossFunction, fit_wide_path

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from pipelines.workspace import Workspace
 from promotion.errors import RegistryError
+from promotion.ledger.projection import repair
 from promotion.registry import champions, fetch_archive
-from promotion.review import repair
 from serving.archive import require_digest
 from serving.server import Server, ServerSettings, running
 
@@ -20,7 +20,7 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
         RegistryError: there is no champion.
         BusyError: this workspace is being served already.
     """
-    repair(workspace.tracking_uri, workspace.ledger_uri)  # a promotion that was killed between the two
+    repair(workspace.tracking_uri, workspace.ledger_uri)  # what serves is what was approved
     versions = champions(workspace.tracking_uri)
     if not versions:
         raise RegistryError(

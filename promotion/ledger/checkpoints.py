@@ -53,12 +53,23 @@ def contradiction(checkpoint: Checkpoint, entries: Sequence[Entry], key: Path) -
     return None
 
 
+def have_key(key: Path, entries: Sequence[Entry]) -> None:
+    """Make the key if nothing was ever signed.
+
+    Raises:
+        LedgerError: decisions were signed and the key is gone, or it cannot be read.
+    """
+    if not key.exists() and all(each.action == "requested" for each in entries):
+        _make_key(key)
+    _private_key(key)
+
+
 def _private_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The key in a file (PEM), which is made at first use, for its owner alone."""
-    if not path.exists():
-        _make_key(path)
+    """The key in a file (PEM)."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise LedgerError(f"the key {path}, which signs decisions, cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise LedgerError(f"{path} is no private key: put the one that was there in its place") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -67,6 +78,7 @@ def _private_key(path: Path) -> ec.EllipticCurvePrivateKey:
 
 
 def _make_key(path: Path) -> None:
+    """For its owner alone."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

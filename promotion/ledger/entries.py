@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
@@ -69,7 +69,7 @@ def standings(entries: Sequence[Entry]) -> dict[str, Standing]:
         now = found.get(each.task, Standing())
         champions, challenger = now.champions, now.challenger
         if each.action == "requested":
-            challenger = each.version if each.version != now.champion else challenger
+            challenger = each.version
         elif each.version == challenger:
             challenger = ""
         if each.action == "approved":
@@ -80,28 +80,31 @@ def standings(entries: Sequence[Entry]) -> dict[str, Standing]:
     return found
 
 
+def newest(entries: Sequence[Entry], task: str, version: str, *actions: Action) -> Entry | None:
+    """The newest of these decisions about a version."""
+    about = (each for each in reversed(entries) if (each.task, each.version) == (task, version))
+    return next((each for each in about if each.action in actions), None)
+
+
 def until(entries: Sequence[Entry], moment: datetime) -> list[Entry]:
     """The entries made up to ``moment``, which has a zone."""
     return [each for each in entries if each.at <= moment]
 
 
-def end_of(moment: datetime) -> datetime:
-    """A time in UTC, unless it has a zone; of a day alone its last moment."""
-    at = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return at if at.time() != time() else at + timedelta(days=1, microseconds=-1)
+def end_of(moment: str) -> datetime:
+    """A time of ISO 8601, in UTC unless it has a zone; of a day alone its last moment.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    at = datetime.fromisoformat(moment)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at + timedelta(days=1, microseconds=-1) if len(moment) == len("2026-01-31") else at
 
 
 def serving_since(entries: Sequence[Entry], task: str) -> Entry:
     """The decision by which the task's champion serves."""
     return next(each for each in reversed(entries) if each.task == task and each.action in ("approved", "rolled back"))
-
-
-def request_of(entries: Sequence[Entry], task: str, version: str) -> Entry | None:
-    """The newest entry by which the version asked to serve."""
-    asked = (
-        each for each in reversed(entries) if (each.task, each.version, each.action) == (task, version, "requested")
-    )
-    return next(asked, None)
 
 
 def broken_links(entries: Sequence[Entry]) -> list[str]:

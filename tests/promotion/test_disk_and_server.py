@@ -13,9 +13,10 @@ from mlflow.exceptions import MlflowException
 from run_records import TASK, Tracked, record
 
 from promotion.errors import RegistryError
+from promotion.ledger.projection import repair, verify
 from promotion.records import record_run
 from promotion.registry import champions
-from promotion.review import Office, approve, repair, standing, verify
+from promotion.review import Office, approve, standing
 from promotion.runs import begin_run
 from promotion.tracking import prepare
 
@@ -125,7 +126,7 @@ def test_asking_what_serves_makes_no_database(tmp_path):
     with pytest.raises(RegistryError, match="has no version"):
         approve(office, TASK, "1", "reviewer", "better")
     assert repair(uri, office.ledger_uri) == []
-    assert verify(uri, office.ledger_uri, office.key) == (0, [])
+    assert verify(uri, office.ledger_uri, office.key) == ([], 0, [])
     assert standing(office.ledger_uri, TASK).champion == ""
     assert list(tmp_path.iterdir()) == []
 

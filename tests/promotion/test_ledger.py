@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from promotion.ledger.checkpoints import contradiction, sign
+from promotion.ledger.checkpoints import contradiction, have_key, sign
 from promotion.ledger.entries import Decision, Standing, broken_links, end_of, serving_since, standings, until
 from promotion.ledger.store import LedgerError, append, read_ledger
 
@@ -69,9 +69,9 @@ def test_who_served_at_a_time_is_known_afterwards(uri):
     assert standings(then)["topic"].champion == "1"
     assert serving_since(then, "topic") == entries[1]
     assert until(entries, entries[0].at - timedelta(seconds=1)) == []
-    day = datetime(2026, 3, 1)
-    assert end_of(day) == datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC)
-    assert end_of(day.replace(hour=5)) == datetime(2026, 3, 1, 5, tzinfo=UTC)
+    assert end_of("2026-03-01") == datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC)
+    assert end_of("2026-03-01T00:00") == datetime(2026, 3, 1, tzinfo=UTC)
+    assert end_of("2026-03-01T05:00+02:00") == datetime(2026, 3, 1, 3, tzinfo=UTC)
 
 
 def test_what_a_decision_raises_leaves_the_ledger_as_it_was(uri):
@@ -129,6 +129,7 @@ def test_an_entry_that_is_gone_is_missed(uri):
 
 def test_a_rewrite_that_a_chain_cannot_show_contradicts_a_checkpoint(uri, tmp_path):
     key = tmp_path / "keys" / "ledger.pem"
+    have_key(key, [])
     entries = told(uri)
     checkpoint = sign(entries, key)
     assert contradiction(checkpoint, entries, key) is None
@@ -145,15 +146,18 @@ def test_a_rewrite_that_a_chain_cannot_show_contradicts_a_checkpoint(uri, tmp_pa
 def test_the_key_is_its_owners_alone_and_stays(uri, tmp_path):
     key = tmp_path / "keys" / "ledger.pem"
     entries = told(uri)
-    sign(entries, key)
+    have_key(key, entries[:1])
     first = key.read_bytes()
     assert key.stat().st_mode & 0o777 == 0o600
-    sign(entries, key)
+    have_key(key, entries)
     assert key.read_bytes() == first
     assert list(key.parent.iterdir()) == [key]
     key.write_text("nonsense")
     with pytest.raises(LedgerError, match="is no private key"):
-        sign(entries, key)
+        have_key(key, entries)
+    key.unlink()
+    with pytest.raises(LedgerError, match=r"ledger.pem, which signs decisions, cannot be read: No such file"):
+        have_key(key, entries)
 
 
 def write_some(uri: str, name: str) -> None:

@@ -7,13 +7,15 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from run_records import TASK, Tracked, digest_of, nominated
+from run_records import TASK, Tracked, copy_database, digest_of, nominated
 
 from promotion.errors import RegistryError
 from promotion.ledger.entries import Standing
-from promotion.ledger.store import read_ledger
+from promotion.ledger.projection import CHECKPOINT, repair, verify
+from promotion.ledger.store import LedgerError, read_ledger
 from promotion.registry import CHALLENGER, CHAMPION, by_alias
-from promotion.review import CHECKPOINT, Office, approve, reject, repair, rollback, standing, verify
+from promotion.review import Office, approve, reject, rollback, standing
+from promotion.tracking import prepare
 from serving.archive import ArchiveError
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -52,7 +54,8 @@ def test_approve_reject_and_go_back(three):
         "Bo",
         "complaints",
     )
-    assert verify(three.tracking_uri, three.ledger_uri, three.key) == (7, [])
+    entries, vouched, found = verify(three.tracking_uri, three.ledger_uri, three.key)
+    assert (len(entries), vouched, found) == (7, 7, [])
 
 
 def test_an_entry_names_what_was_decided_on(three):
@@ -71,6 +74,10 @@ def test_an_entry_names_what_was_decided_on(three):
         (lambda at: approve(at, TASK, "9", "Ada", ""), "has no version 9: there are 1, 2, 3"),
         (lambda at: approve(at, TASK, "1", "Ada", ""), "version 1 is the champion already"),
         (lambda at: approve(at, "topic", "1", "Ada", ""), "topic has no version: run 'cpfd run topic'"),
+        (lambda at: approve(at, "o'x", "1", "Ada", ""), "o'x has no version"),
+        (lambda at: approve(at, TASK, "2", "Ada", ""), f"Ada rejected {TASK} version 2: run it again"),
+        (lambda at: approve(at, TASK, "3", "Ada", "x" * 2_001), "'reason' cannot be kept: String should have at most"),
+        (lambda at: approve(at, TASK, "3", " ", "x"), "'by' cannot be kept"),
         (lambda at: reject(at, TASK, "2", "Ada", ""), "version 2 does not ask to serve: version 3 does"),
         (lambda at: rollback(at, TASK, "Ada", ""), f"no version of {TASK} served before 1"),
     ],
@@ -101,6 +108,47 @@ def test_a_task_can_want_another_person_to_approve(office, tmp_path):
     with pytest.raises(RegistryError, match=f"{asked} asked for .*: this task wants another person to approve"):
         approve(office, TASK, "1", asked, "mine")
     assert approve(office, TASK, "1", f"not {asked}", "better") == ("1", "")
+
+
+def test_another_model_of_the_same_number_is_not_what_was_approved(three, empty_database, tmp_path):
+    """The tracking database was lost, and a new one counts versions from 1 again."""
+    uri = copy_database(empty_database, tmp_path / "anew")
+    prepare(uri, (tmp_path / "anew" / "artifacts").as_uri(), TASK)
+    now = nominated(uri, three.ledger_uri, tmp_path / "anew", "other", "another student", seed=5)
+    anew = Office(uri, three.ledger_uri, three.key)
+    assert (now.champion, now.challenger) == ("1", "1")
+    assert aliases(anew) == (None, "1")
+    assert f"version 1, the champion of {TASK}, is not in MLflow as the ledger knows it" in repair(
+        uri, three.ledger_uri
+    )
+    approve(anew, TASK, "1", "Ada", "the new first")
+    assert aliases(anew) == ("1", None)
+
+
+def test_a_champion_that_was_packed_again_serves_once_it_is_approved_again(three, tmp_path):
+    (stored,) = (each for each in (tmp_path / "artifacts").rglob("*.mar") if each.read_text() == "first")
+    stored.unlink()
+    nominated(three.tracking_uri, three.ledger_uri, tmp_path, "again", "first, packed later")
+    assert aliases(three) == (None, "1")
+    assert approve(three, TASK, "1", "Ada", "the same student") == ("1", "1")
+    assert aliases(three) == ("1", None)
+
+
+def test_what_nobody_approved_serves_nowhere(three, tmp_path):
+    (tmp_path / "ledger.db").rename(tmp_path / "moved.db")
+    assert repair(three.tracking_uri, three.ledger_uri) == [
+        f"the champion of {TASK} was 1 and is none",
+        f"the challenger of {TASK} was 3 and is none",
+    ]
+
+
+def test_a_key_that_is_gone_stops_a_decision_before_it_is_made(three):
+    before = read_ledger(three.ledger_uri)
+    three.key.unlink()
+    with pytest.raises(LedgerError, match="which signs decisions, cannot be read"):
+        approve(three, TASK, "3", "Ada", "better")
+    assert read_ledger(three.ledger_uri) == before
+    assert aliases(three) == ("1", "3")
 
 
 def approve_or_say(office: Office, by: str, results) -> None:
@@ -143,7 +191,7 @@ def test_a_promotion_that_is_killed_after_it_was_written_is_repaired(three, call
     repair(three.tracking_uri, three.ledger_uri)
     assert aliases(three) == ("3", None)
     assert repair(three.tracking_uri, three.ledger_uri) == []
-    assert verify(three.tracking_uri, three.ledger_uri, three.key)[1] == []
+    assert verify(three.tracking_uri, three.ledger_uri, three.key)[2] == []
 
 
 def test_an_alias_that_was_moved_by_hand_is_set_back(three):
@@ -157,15 +205,14 @@ def test_a_ledger_that_lost_its_end_is_found_by_what_lies_outside(three):
     with closing(sqlite3.connect(three.ledger_uri.removeprefix("sqlite:///"), isolation_level=None)) as connection:
         connection.execute("DROP TRIGGER promotion_ledger_refuses_delete")
         connection.execute("DELETE FROM promotion_ledger WHERE number > 4")
-    count, found = verify(three.tracking_uri, three.ledger_uri, three.key)
-    assert count == 4
+    entries, _, found = verify(three.tracking_uri, three.ledger_uri, three.key)
+    assert len(entries) == 4
     assert found == [
         f"the ledger has 4 entries, and had 6: its end was cut off (by the checkpoint on {TASK} version 3)"
     ]
     Tracked(three.tracking_uri).client.set_model_version_tag(TASK, "3", CHECKPOINT, "nonsense")
-    assert (
-        "a checkpoint cannot be read: it was changed" in verify(three.tracking_uri, three.ledger_uri, three.key)[1][0]
-    )
+    *_, found = verify(three.tracking_uri, three.ledger_uri, three.key)
+    assert found == [f"the checkpoint on {TASK} version 3 cannot be read: it was changed"]
 
 
 def test_a_student_that_is_run_again_after_a_rejection_asks_again(three, tmp_path):

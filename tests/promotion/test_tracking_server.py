@@ -11,9 +11,10 @@ import pytest
 import requests
 from run_records import TASK, Tracked, archive, copy_database, digest_of, record
 
+from promotion.ledger.projection import verify
 from promotion.records import record_run
 from promotion.registry import champions, fetch_archive, keep_archive
-from promotion.review import Office, approve, request, verify
+from promotion.review import Office, approve, request
 from promotion.runs import begin_run, close_abandoned
 
 STARTS_WITHIN = 120  # seconds: 10 to 23 on two idle cores
@@ -67,7 +68,8 @@ def test_a_run_is_recorded_registered_and_fetched_through_a_server(server, tmp_p
     assert approve(office, TASK, "1", "reviewer", "better") == ("1", "")
     path, digest = fetch_archive(server, champions(server)[TASK], tmp_path)
     assert (path.read_text(), digest) == ("bytes", digest_of("bytes"))
-    assert verify(server, office.ledger_uri, office.key) == (2, [])
+    entries, vouched, found = verify(server, office.ledger_uri, office.key)
+    assert (len(entries), vouched, found) == (2, 2, [])
     tracked = Tracked(server)
     assert tracked.running() == []
     assert len(tracked.versions()) == len(tracked.models()) == 1

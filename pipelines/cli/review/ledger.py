@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from common.errors import UserError
 from pipelines.cli.options import HERE, JsonOption, WorkspaceOption, workspace_at
 from pipelines.cli.output import out
 from pipelines.cli.review.decisions import office
@@ -39,45 +40,51 @@ def show(
 
 @ledger_app.command()
 def at(
-    moment: Annotated[datetime, typer.Argument(metavar="DATE", help="A day (its end) or a time, in UTC.")],
+    moment: Annotated[str, typer.Argument(metavar="DATE", help="A day (its end) or a time, in UTC.")],
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Say which version of each task served at a time, and who had approved it."""
-    from promotion.ledger.entries import end_of, serving_since, standings, until
+    from promotion.ledger.entries import end_of, newest, serving_since, standings, until
     from promotion.ledger.store import read_ledger
 
-    entries = until(read_ledger(workspace_at(workspace).ledger_uri), end_of(moment))
+    try:
+        end = end_of(moment)
+    except ValueError as error:
+        raise UserError(f"{moment} is no day and no time: write it as 2026-11-01 or 2026-11-01T15:30") from error
+    entries = until(read_ledger(workspace_at(workspace).ledger_uri), end)
     champions = {task: now.champion for task, now in standings(entries).items() if now.champion}
     if not champions:
         out.print("No version of any task served then")
     for task, version in champions.items():
-        since = serving_since(entries, task)
-        out.print(f"{task} version {version}, since {_time(since.at)} ({since.action} by {since.by})", markup=False)
+        since, approved = serving_since(entries, task), newest(entries, task, version, "approved")
+        back = f" (rolled back by {since.by})" if since.action == "rolled back" else ""
+        by = "" if approved is None else f", approved by {approved.by}"
+        out.print(f"{task} version {version}, since {_time(since.at)}{back}{by}")
 
 
 @ledger_app.command()
 def verify(workspace: WorkspaceOption = HERE) -> None:
-    """Find every change that was made to the ledger by hand; it ends with 1 if there is one."""
-    from promotion.review import verify as find_changes
+    """Look for changes that were made to the ledger by hand; it ends with 1 if there is one."""
+    from promotion.ledger.projection import verify as find_changes
 
     where = office(workspace_at(workspace))
-    count, found = find_changes(where.tracking_uri, where.ledger_uri, where.key)
+    entries, vouched, found = find_changes(where.tracking_uri, where.ledger_uri, where.key)
     for sentence in found:
-        out.print(sentence, markup=False)
+        out.print(sentence)
     if found:
         raise typer.Exit(1)
-    out.print(f"The ledger is whole: {count} entries, each as it was made")
+    out.print(f"The chain of {len(entries)} entries is whole; signatures outside vouch for the first {vouched}")
 
 
 @ledger_app.command()
 def repair(workspace: WorkspaceOption = HERE) -> None:
     """Set MLflow's aliases to what the ledger says, as a promotion that was interrupted would have."""
-    from promotion.review import repair as set_aliases
+    from promotion.ledger.projection import repair as set_aliases
 
     where = workspace_at(workspace)
     found = set_aliases(where.tracking_uri, where.ledger_uri)
     for sentence in found or ["MLflow's aliases are what the ledger says"]:
-        out.print(sentence, markup=False)
+        out.print(sentence)
 
 
 def _table(entries: Sequence["Entry"]) -> Table:

@@ -12,7 +12,8 @@ from models.data.dataset import WIDE_LOGITS
 from models.data.loading import Loader
 from models.data.run_data import open_run
 from models.distillation.losses import supervised_loss
-from models.networks.xvlm import XVLMForClassification, shrink
+from models.networks.wide import shrink
+from models.networks.xvlm import XVLMForClassification
 from models.training import loop
 from models.training.devices import checkpoint_activations
 from models.training.loop import TrainingError, fit

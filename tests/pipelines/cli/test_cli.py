@@ -53,7 +53,7 @@ def test_tasks_and_status_before_anything_ran(tmp_path):
         (["approve", "topic", "1", "--reason", "x"], "topic has no version: run 'cpfd run topic'"),
         (["approve", "topic", "1"], "Missing option '--reason'"),
         (["rollback", "topic", "--reason", "x"], "topic has no version: run 'cpfd run topic'"),
-        (["ledger", "at", "yesterday"], "Invalid value for 'DATE'"),
+        (["ledger", "at", "yesterday"], "yesterday is no day and no time: write it as 2026-11-01"),
         (["serve"], "no task has a champion"),
         (["classify", "topic", "--video", "none.mp4"], "there is no video at none.mp4"),
         (["classify", "topic"], "there is nothing to ask about: give --video, --title or --overlay-text"),

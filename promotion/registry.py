@@ -16,6 +16,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from promotion.errors import RegistryError
 from promotion.student_package import save_student
 from promotion.tracking import connect, in_sentences, nothing_there
+from serving.archive import require_digest
 
 if TYPE_CHECKING:
     from models.evaluation.metrics import Threshold
@@ -142,7 +143,12 @@ def champions(tracking_uri: str) -> dict[str, ModelVersion]:
 
 @in_sentences
 def fetch_archive(tracking_uri: str, version: ModelVersion, folder: Path) -> tuple[Path, str]:
-    """Download a version's archive into ``folder``. Returns its path and the digest that the registry holds."""
+    """Download a version's archive into ``folder``. Returns its path and its digest, which the registry holds.
+
+    Raises:
+        RegistryError: the version has none.
+        ArchiveError: it is not the one that was registered.
+    """
     connect(tracking_uri)
     run, digest = version.tags.get(ARCHIVE_RUN), version.tags.get(ARCHIVE_DIGEST)
     if not run or not digest:
@@ -152,4 +158,5 @@ def fetch_archive(tracking_uri: str, version: ModelVersion, folder: Path) -> tup
     path = mlflow.artifacts.download_artifacts(
         run_id=run, artifact_path=f"archive/{version.name}.mar", dst_path=str(folder)
     )
+    require_digest(Path(path), digest)
     return Path(path), digest

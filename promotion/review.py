@@ -22,7 +22,6 @@ from promotion.policy import GateSettings
 from promotion.records import EVIDENCE
 from promotion.registry import ARCHIVE_DIGEST, EVIDENCE_DIGEST, ROWS_DIGEST, fetch_archive
 from promotion.tracking import connect, in_sentences, nothing_there
-from serving.archive import require_digest
 
 Decide = Callable[[Sequence[Entry], Standing], Decision]
 
@@ -68,9 +67,9 @@ def request(tracking_uri: str, ledger_uri: str, task: str, run_id: str, version:
             rows=tags.get(ROWS_DIGEST, ""),
         )
 
-    append(ledger_uri, decide)
+    entries = append(ledger_uri, decide)
     set_aliases(client, ledger_uri, [task])
-    return standing(ledger_uri, task)
+    return standings(entries)[task]
 
 
 @in_sentences
@@ -81,7 +80,8 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
         RegistryError: it never asked, was rejected since, serves already, or the policy wants another person.
         ArchiveError: its archive is not the one that asked.
     """
-    found = _version(_client(office, task), task, version)
+    client = _client(office.tracking_uri, task)
+    found = _version(client, task, version)
     digest = _archive_digest(office, found)
 
     def decide(entries: Sequence[Entry], now: Standing) -> Decision:
@@ -98,7 +98,7 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
             raise RegistryError(f"{by} asked for {task} version {version}: this task wants another person to approve")
         return _about(asked, "approved", now.champion, by, reason)
 
-    new = _decided(office, task, decide)
+    new = _decided(office, client, task, decide)
     return new.version, new.former
 
 
@@ -117,7 +117,7 @@ def reject(office: Office, task: str, version: str, by: str, reason: str) -> Non
             raise RegistryError(f"{task} version {version} does not ask to serve: {asks}")
         return _about(asked, "rejected", "", by, reason)
 
-    _decided(office, task, decide)
+    _decided(office, _client(office.tracking_uri, task), task, decide)
 
 
 @in_sentences
@@ -127,7 +127,7 @@ def rollback(office: Office, task: str, by: str, reason: str) -> tuple[str, str]
     Raises:
         RegistryError: none served before, or its archive is not the one that was approved.
     """
-    client = _client(office, task)
+    client = _client(office.tracking_uri, task)
 
     def decide(entries: Sequence[Entry], now: Standing) -> Decision:
         if len(now.champions) < 2:
@@ -138,22 +138,21 @@ def rollback(office: Office, task: str, by: str, reason: str) -> tuple[str, str]
             raise RegistryError(f"the archive of {task} version {former.version} is not the one that was approved")
         return _about(former, "rolled back", now.champion, by, reason)
 
-    new = _decided(office, task, decide)
+    new = _decided(office, client, task, decide)
     return new.version, new.former
 
 
 @in_sentences
 def fetch_evidence_of(tracking_uri: str, task: str, version: str, folder: Path) -> Path:
     """The evidence of the run that made a version, downloaded to a folder of its own below ``folder``."""
-    found = _version(_client(Office(tracking_uri, "", folder), task), task, version)
+    found = _version(_client(tracking_uri, task), task, version)
     target = folder / f"{task}-{found.version}"
     target.mkdir(parents=True, exist_ok=True)
     return Path(mlflow.artifacts.download_artifacts(run_id=found.run_id, artifact_path=EVIDENCE, dst_path=str(target)))
 
 
-def _decided(office: Office, task: str, decide: Decide) -> Entry:
+def _decided(office: Office, client: MlflowClient, task: str, decide: Decide) -> Entry:
     """Write a decision down, sign it on the version that it is about, and set the aliases."""
-    client = _client(office, task)
 
     def checked(entries: Sequence[Entry]) -> Decision:
         have_key(office.key, entries)
@@ -176,9 +175,9 @@ def _about(asked: Entry, action: Action, former: str, by: str, reason: str) -> D
         raise RegistryError(f"'{wrong['loc'][0]}' cannot be kept: {wrong['msg']}") from error
 
 
-def _client(office: Office, task: str) -> MlflowClient:
-    there = not nothing_there(office.tracking_uri)
-    client = connect(office.tracking_uri) if there else None
+def _client(tracking_uri: str, task: str) -> MlflowClient:
+    """Raises RegistryError if the task has no registered model."""
+    client = None if nothing_there(tracking_uri) else connect(tracking_uri)
     try:
         if client is not None and client.get_registered_model(task):
             return client
@@ -199,9 +198,7 @@ def _version(client: MlflowClient, task: str, version: str) -> ModelVersion:
 def _archive_digest(office: Office, version: ModelVersion) -> str:
     """The digest of a version's archive, which was read again. Raises ArchiveError if it is not the registered one."""
     with tempfile.TemporaryDirectory() as folder:
-        archive, digest = fetch_archive(office.tracking_uri, version, Path(folder))
-        require_digest(archive, digest)
-    return digest
+        return fetch_archive(office.tracking_uri, version, Path(folder))[1]
 
 
 def _wants_another(version: ModelVersion) -> bool:

@@ -102,11 +102,6 @@ def end_of(moment: str) -> datetime:
     return at + timedelta(days=1, microseconds=-1) if len(moment) == len("2026-01-31") else at
 
 
-def serving_since(entries: Sequence[Entry], task: str) -> Entry:
-    """The decision by which the task's champion serves."""
-    return next(each for each in reversed(entries) if each.task == task and each.action in ("approved", "rolled back"))
-
-
 def broken_links(entries: Sequence[Entry]) -> list[str]:
     """A sentence for each place where the chain is not whole."""
     found = []

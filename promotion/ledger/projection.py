@@ -64,8 +64,7 @@ def set_aliases(client: MlflowClient, ledger_uri: str, tasks: Iterable[str]) -> 
     One process at a time, by the ledger as it is then: a slower one does not set back what another decided since.
     """
     file = database_file(ledger_uri)
-    here = file is not None and file.exists()
-    with locked(file.with_name(f".{file.name}.lock")) if file is not None and here else nullcontext():
+    with locked(file.with_name(f".{file.name}.lock")) if file is not None and file.exists() else nullcontext():
         entries = read_ledger(ledger_uri)
         now = standings(entries)
         return [said for task in tasks for said in _set(client, entries, task, now.get(task, Standing()))]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
+from processes import exit_codes
 from run_records import TASK, Tracked, record
 
 from promotion.errors import RegistryError
@@ -138,9 +139,5 @@ def start(uri: str, name: str) -> None:
 def test_processes_that_start_at_once_on_a_new_workspace_make_one_database(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     children = [FORKS.Process(target=start, args=(uri, f"run-{number}")) for number in range(4)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(100)
-    assert [child.exitcode for child in children] == [0] * 4
+    assert exit_codes(*children) == [0] * 4
     assert sorted(Tracked(uri).running()) == [f"run-{number}" for number in range(4)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from processes import exit_codes
 from run_records import TASK, Tracked, copy_database, record
 
 from promotion.records import record_run
@@ -47,11 +48,10 @@ def record_until(uri: str, folder: Path, name: str, calls: int, report=None) -> 
         report.put(seen)
 
 
-def in_child(uri: str, folder: Path, name: str, calls: int) -> int:
+def in_child(uri: str, folder: Path, name: str, calls: int) -> int | None:
     child = FORKS.Process(target=record_until, args=(uri, folder, name, calls))
-    child.start()
-    child.join(120)
-    return child.exitcode
+    (code,) = exit_codes(child)
+    return code
 
 
 @pytest.fixture(scope="module")

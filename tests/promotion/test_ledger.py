@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from processes import exit_codes
 from pydantic import ValidationError
 
 from promotion.ledger.checkpoints import contradiction, have_key, sign
-from promotion.ledger.entries import Decision, Standing, broken_links, end_of, serving_since, standings, until
+from promotion.ledger.entries import Decision, Standing, broken_links, end_of, newest, standings, until
 from promotion.ledger.store import LedgerError, append, read_ledger
 
 FORKS = multiprocessing.get_context("forkserver")
@@ -67,7 +68,7 @@ def test_who_served_at_a_time_is_known_afterwards(uri):
     moment = entries[3].at
     then = until(entries, moment)
     assert standings(then)["topic"].champion == "1"
-    assert serving_since(then, "topic") == entries[1]
+    assert newest(then, "topic", "1", "approved", "rolled back") == entries[1]
     assert until(entries, entries[0].at - timedelta(seconds=1)) == []
     assert end_of("2026-03-01") == datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC)
     assert end_of("2026-03-01T00:00") == datetime(2026, 3, 1, tzinfo=UTC)
@@ -167,11 +168,7 @@ def write_some(uri: str, name: str) -> None:
 
 def test_writers_at_once_each_follow_another(uri):
     children = [FORKS.Process(target=write_some, args=(uri, f"writer-{number}")) for number in range(4)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(100)
-    assert [child.exitcode for child in children] == [0] * 4
+    assert exit_codes(*children) == [0] * 4
     entries = read_ledger(uri)
     assert len(entries) == 20
     assert broken_links(entries) == []

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from processes import exit_codes
 from run_records import TASK, Tracked, copy_database, digest_of, nominated
 
 from promotion.errors import RegistryError
@@ -184,9 +185,7 @@ def approve_and_die(office: Office, name: str) -> None:
 )
 def test_a_promotion_that_is_killed_after_it_was_written_is_repaired(three, call):
     child = FORKS.Process(target=approve_and_die, args=(three, call))
-    child.start()
-    child.join(100)
-    assert child.exitcode == -signal.SIGKILL
+    assert exit_codes(child) == [-signal.SIGKILL]
     assert standing(three.ledger_uri, TASK) == Standing(champions=("1", "3"))
     repair(three.tracking_uri, three.ledger_uri)
     assert aliases(three) == ("3", None)

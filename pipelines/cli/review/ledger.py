@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from common.errors import UserError
 from pipelines.cli.options import HERE, JsonOption, WorkspaceOption, workspace_at
@@ -44,7 +43,7 @@ def at(
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Say which version of each task served at a time, and who had approved it."""
-    from promotion.ledger.entries import end_of, newest, serving_since, standings, until
+    from promotion.ledger.entries import end_of, newest, standings, until
     from promotion.ledger.store import read_ledger
 
     try:
@@ -56,10 +55,12 @@ def at(
     if not champions:
         out.print("No version of any task served then")
     for task, version in champions.items():
-        since, approved = serving_since(entries, task), newest(entries, task, version, "approved")
+        approved = newest(entries, task, version, "approved")
+        since = newest(entries, task, version, "approved", "rolled back")
+        assert approved is not None  # noqa: S101 - who serves was approved
+        assert since is not None  # noqa: S101
         back = f" (rolled back by {since.by})" if since.action == "rolled back" else ""
-        by = "" if approved is None else f", approved by {approved.by}"
-        out.print(f"{task} version {version}, since {_time(since.at)}{back}{by}")
+        out.print(f"{task} version {version}, since {_time(since.at)}{back}, approved by {approved.by}")
 
 
 @ledger_app.command()
@@ -91,8 +92,7 @@ def _table(entries: Sequence["Entry"]) -> Table:
     table = Table("", "when (UTC)", "task", "version", "", "by", "why", box=None)
     for each in entries:
         action = f"{each.action}, for version {each.former}" if each.former else each.action
-        words = (str(each.number), _time(each.at), each.task, each.version, action, each.by, each.reason)
-        table.add_row(*(Text(word) for word in words))  # a name or a reason is no markup
+        table.add_row(str(each.number), _time(each.at), each.task, each.version, action, each.by, each.reason)
     return table
 
 

@@ -45,6 +45,7 @@ def evaluate(
         seed,
         settings.judge,
         [name for name in RAW if name in peers],
+        judged.groups,
     )
     Path(evaluation.path).write_text(result.model_dump_json(indent=1))
     for model, values in result.models.items():

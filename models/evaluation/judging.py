@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from common.errors import UserError
 from models.evaluation.metrics import RANKINGS, Ruler, Threshold, decide
-from models.evaluation.resampling import bootstrap_judged
+from models.evaluation.resampling import GroupCounts
 from models.settings import Judge
 
 MODELS = ("baseline", "student", "teacher")
@@ -23,8 +23,8 @@ class EvaluationError(UserError):
 class ModelMetrics(BaseModel, frozen=True, extra="forbid"):
     """One model on the evaluation rows, at a threshold chosen on the tuning rows: every metric by name.
 
-    ``judged`` is the one that judges, ``interval`` its 95 % interval over resampled rows; ``predicted`` is the share of
-    rows decided on each class.
+    ``judged`` is the one that judges, ``interval`` its 95 % interval over resampled groups of rows; ``predicted`` is the
+    share of rows decided on each class.
     """
 
     metrics: dict[str, float]
@@ -39,7 +39,7 @@ class Evaluation(BaseModel, frozen=True, extra="forbid"):
 
     ``models`` are the three of ``MODELS``; ``peers`` are what anyone would try first, of which those in ``raw_peers``
     read no privileged feature. ``difference`` is what judges of the student less that of the baseline, with its 95 %
-    interval over paired resamples of the evaluation rows. ``gap_closed`` is the student's share of the way from
+    interval over paired resamples of the evaluation rows' groups. ``gap_closed`` is the student's share of the way from
     baseline to teacher, by metric; None where the teacher is less than 0.005 above the baseline: there is no gap to
     close. ``rarer`` is the class whose F1 ``f1`` is, of two.
     """
@@ -70,6 +70,7 @@ def evaluate(
     seed: int,
     judge: Judge = "f1",
     raw_peers: Sequence[str] = (),
+    groups: np.ndarray | None = None,
 ) -> Evaluation:
     """Judge every model on the evaluation rows.
 
@@ -79,13 +80,16 @@ def evaluate(
         judging: (N,) True on evaluation rows, False on tuning rows.
         seed: of the bootstrap.
         raw_peers: the peers that read raw input alone.
+        groups: (N,) which rows belong together; None for none.
     """
     _require_classes(labels, judging, classes)
     ruler = Ruler.of(judge, labels[~judging], len(classes))
     thresholds = {name: ruler.choose_threshold(p[~judging], labels[~judging]) for name, p in probabilities.items()}
     decisions = {name: decide(p[judging], thresholds[name]) for name, p in probabilities.items()}
     judged = labels[judging]
-    samples = bootstrap_judged(judged, list(decisions.values()), ruler, seed)
+    own = None if groups is None else groups[judging]
+    counts = GroupCounts.of(judged, list(decisions.values()), len(classes), own)
+    samples = ruler.values(counts.resampled(seed))
     metrics = {}
     for column, (name, p) in enumerate(probabilities.items()):
         values = ruler.measured(judged, p[judging], decisions[name])

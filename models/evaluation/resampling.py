@@ -1,6 +1,10 @@
-"""How sure a metric is: its values over rows drawn again with replacement (Efron 1979), paired between models."""
+"""How sure a metric is: its values over groups of rows drawn again (Efron 1979), paired between models.
 
-from collections.abc import Callable
+Rows of one group are alike, so that groups are drawn, not rows: one by one they would count for more than they say.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,25 +13,90 @@ from models.evaluation.metrics import Ruler
 # The ends of a 95 % interval are then the 25th and 975th of ordered values, which another seed moves by a few percent
 # of the interval's width.
 RESAMPLES = 1_000
+SWAPS = 20_000  # the least p-value that can be seen is then 0.00005, below what the tenth look at the same rows spends
+ROUNDING = 1e-12  # differences nearer than this are equal: they are sums in another order
 
 
-def bootstrap_judged(
-    labels: np.ndarray, decisions: list[np.ndarray], ruler: Ruler, seed: int, resamples: int = RESAMPLES
-) -> np.ndarray:
-    """What judges, (resamples, models) over resampled rows; one draw serves all models, so differences are paired.
+@dataclass(frozen=True)
+class GroupCounts:
+    """Labels and decisions of several models, as far as their measures depend on them.
 
-    From the counts of labelled and decided rows, which is what it is made of.
+    Groups whose counts are equal are kept once: ``patterns`` (V, models, C, C) are counts of rows by label and
+    decision, ``often`` (V,) says how many groups have them. To draw how often each pattern occurs is to draw the
+    groups themselves, and takes no time however many rows there are.
     """
-    rows, classes = len(labels), ruler.classes
-    draws = np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=resamples)
-    columns = []
-    for decided in decisions:
-        cells = np.eye(classes**2, dtype=np.int64)[labels * classes + decided]
-        columns.append(ruler.values((draws @ cells).reshape(resamples, classes, classes)))
-    return np.stack(columns, axis=1)
+
+    patterns: np.ndarray
+    often: np.ndarray
+
+    @classmethod
+    def of(
+        cls, labels: np.ndarray, decisions: Sequence[np.ndarray], classes: int, groups: np.ndarray | None = None
+    ) -> "GroupCounts":
+        """From (N,) labels, (N,) decisions of each model and (N,) groups; without groups each row is one."""
+        group = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        count, cells = int(group.max()) + 1, classes**2
+        place = group * cells + labels * classes
+        counted = [np.bincount(place + decided, minlength=count * cells).reshape(count, cells) for decided in decisions]
+        patterns, often = np.unique(np.concatenate(counted, axis=1), axis=0, return_counts=True)
+        return cls(patterns.reshape(-1, len(decisions), classes, classes), often)
+
+    @property
+    def groups(self) -> int:
+        return int(self.often.sum())
+
+    @property
+    def total(self) -> np.ndarray:
+        """Counts of all rows (models, C, C)."""
+        return np.tensordot(self.often, self.patterns, axes=1)
+
+    def resampled(self, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+        """Counts (resamples, models, C, C) of as many groups drawn with replacement."""
+        draws = np.random.default_rng(seed).multinomial(self.groups, self.often / self.groups, size=resamples)
+        return np.tensordot(draws.astype(np.float64), self.patterns.astype(np.float64), axes=1)
+
+    def swapped(self, first: int, second: int, seed: int, swaps: int = SWAPS) -> tuple[np.ndarray, np.ndarray]:
+        """Counts (swaps, C, C) of two models after each group's decisions were exchanged, or not, by a coin."""
+        change = (self.patterns[:, second] - self.patterns[:, first]).reshape(len(self.often), -1)
+        differ = change.any(axis=1)
+        chosen = np.random.default_rng(seed).binomial(self.often[differ], 0.5, size=(swaps, int(differ.sum())))
+        total = self.total
+        moved = (chosen.astype(np.float64) @ change[differ].astype(np.float64)).reshape(swaps, *total.shape[1:])
+        return total[first] + moved, total[second] - moved
 
 
-def roc_auc_differences(
+@dataclass(frozen=True)
+class SwapTest:
+    """Whether one model is better than another: ``p_value`` is one-sided.
+
+    ``spread`` is the standard deviation of the difference if both were equally good: what the rows can show follows
+    from it.
+    """
+
+    difference: float
+    p_value: float
+    spread: float
+
+
+def swap_test(counts: GroupCounts, ruler: Ruler, first: int, second: int, seed: int, swaps: int = SWAPS) -> SwapTest:
+    """Of the first model being better than the second by what judges (Noreen 1989; Yeh 2000).
+
+    Were both equally good, it would not matter whose decision on a group is whose.
+    """
+    total = counts.total
+    observed = float(ruler.values(total[first]) - ruler.values(total[second]))
+    own, other = counts.swapped(first, second, seed, swaps)
+    differences = ruler.values(own) - ruler.values(other)
+    as_good = int((differences >= observed - ROUNDING).sum())
+    return SwapTest(observed, (1 + as_good) / (1 + swaps), float(differences.std()))
+
+
+# A metric of scores without a threshold, of (N,) positives and scores, as a function of the rows' weights (N,).
+Weighted = Callable[[np.ndarray, np.ndarray], Callable[[np.ndarray], float]]
+
+
+def ranking_differences(
+    metric: Weighted,
     labels: np.ndarray,
     model: np.ndarray,
     against: np.ndarray,
@@ -35,25 +104,24 @@ def roc_auc_differences(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> np.ndarray:
-    """ROC-AUC of ``model`` less that of ``against`` (resamples,), both (N, C) probabilities, over resampled groups.
+    """The metric of ``model`` less that of ``against`` (resamples,), both (N, C) probabilities, over resampled groups.
 
-    Rows of one group are drawn together, as they are alike: drawn one by one they would count for more than they say.
     One class against the rest, averaged, if there are more than two; NaN where a resample lacks a class.
     """
     _, group = np.unique(groups, return_inverse=True)
     count = int(group.max()) + 1
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     columns = [1] if model.shape[1] == 2 else range(model.shape[1])
-    areas = [[_weighted_area(labels == c, each[:, c]) for c in columns] for each in (model, against)]
+    own, others = ([metric(labels == c, each[:, c]) for c in columns] for each in (model, against))
     differences = []
     for draw in draws:
         weights = draw[group].astype(np.float64)
-        first, second = (np.mean([area(weights) for area in own]) for own in areas)
+        first, second = (np.mean([value(weights) for value in each]) for each in (own, others))
         differences.append(first - second)
     return np.array(differences)
 
 
-def _weighted_area(positive: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], float]:
+def weighted_roc_auc(positive: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], float]:
     """The area under the ROC curve as a function of the rows' weights; the rows are sorted once for all."""
     order = np.argsort(scores, kind="stable")
     ranked, is_positive = scores[order], positive[order]
@@ -67,3 +135,20 @@ def _weighted_area(positive: np.ndarray, scores: np.ndarray) -> Callable[[np.nda
         return float(wins / pairs) if pairs else float("nan")
 
     return area
+
+
+def weighted_pr_auc(positive: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Average precision as a function of the rows' weights; the rows are sorted once for all."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, is_positive = -scores[order], positive[order]
+    last = np.flatnonzero(np.append(np.diff(ranked) > 0, [True]))  # of equal scores: they are decided on together
+
+    def precision(weights: np.ndarray) -> float:
+        own = weights[order]
+        found, decided = np.cumsum(own * is_positive)[last], np.cumsum(own)[last]
+        if not found[-1]:
+            return float("nan")
+        gained = np.diff(found, prepend=0.0)
+        return float((gained * np.divide(found, decided, out=np.zeros(len(last)), where=decided > 0)).sum() / found[-1])
+
+    return precision

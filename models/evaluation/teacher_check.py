@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from models.distillation.settings import DistillationSettings
 from models.evaluation.judging import EvaluationError
 from models.evaluation.metrics import roc_auc
-from models.evaluation.resampling import roc_auc_differences
+from models.evaluation.resampling import ranking_differences, weighted_roc_auc
 
 # If both models are equal, all of n groups favour the baseline in 0.5**n of cases. For 5 that is 3.1 %, more than the
 # 2.5 % on one side of a 95 % interval, so that even this proves nothing; for 6 it is 1.6 %.
@@ -77,7 +77,8 @@ def compare_teacher(
     count = len(np.unique(groups))
     interval = None
     if count >= FEWEST_GROUPS:
-        low, high = np.nanquantile(roc_auc_differences(labels, teacher, baseline, groups, seed), [0.025, 0.975])
+        drawn = ranking_differences(weighted_roc_auc, labels, teacher, baseline, groups, seed)
+        low, high = np.nanquantile(drawn, [0.025, 0.975])
         interval = (float(low), float(high))
     return TeacherComparison(
         baseline=roc_auc(labels, baseline),

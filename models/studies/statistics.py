@@ -9,7 +9,7 @@ from scipy import stats
 
 from models.evaluation.judging import SMALLEST_GAP
 from models.evaluation.metrics import Ruler, decide, titles
-from models.evaluation.resampling import bootstrap_judged
+from models.evaluation.resampling import GroupCounts
 from models.settings import Judge
 
 DRAWS = 10_000  # of seeds, which cost nothing to draw: the ends of an interval then hardly move with the draw
@@ -113,7 +113,8 @@ def compare_rows(
         for _, each in scores[scores.model == name].groupby("seed"):
             _, truth, chosen = decisions(each.sort_values("video_id"), ruler)
             own.append(chosen)
-    draws = bootstrap_judged(truth, decided[model] + decided[against], ruler, seed)
+    counts = GroupCounts.of(truth, decided[model] + decided[against], ruler.classes)
+    draws = ruler.values(counts.resampled(seed))
     first = len(decided[model])
     low, high = np.quantile(draws[:, :first].mean(1) - draws[:, first:].mean(1), [0.025, 0.975])
     return float(low), float(high)

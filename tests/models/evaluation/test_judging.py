@@ -6,7 +6,6 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 
 from models.evaluation.judging import EvaluationError, evaluate
 from models.evaluation.metrics import Ruler, pr_auc, roc_auc
-from models.evaluation.resampling import bootstrap_judged
 
 
 def scored(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np.ndarray:
@@ -51,16 +50,6 @@ def test_known_areas():
     ruler = Ruler("f1", 3)
     found = ruler.values(ruler.confusion(np.array([0, 1, 2]), np.array([0, 1, 1])))
     assert found == pytest.approx((1 + 2 / 3 + 0) / 3)
-
-
-@pytest.mark.parametrize("judge", ["f1", "macro_f1", "mcc"])
-def test_bootstrap_agrees_with_the_metric_and_pairs_the_models(rng, judge):
-    labels = (rng.random(400) < 0.3).astype(int)
-    decided = (scored(rng, labels, 1.0)[:, 1] > 0.5).astype(int)
-    ruler = Ruler(judge, 2)
-    samples = bootstrap_judged(labels, [decided, decided], ruler, seed=0)
-    assert (samples[:, 0] == samples[:, 1]).all()
-    assert samples[:, 0].mean() == pytest.approx(float(ruler.values(ruler.confusion(labels, decided))), abs=0.01)
 
 
 def test_peers_stand_beside_the_models_and_the_best_of_raw_input_is_the_floor(rng):

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from models.distillation.settings import DistillationSettings
 from models.evaluation.judging import EvaluationError
 from models.evaluation.metrics import roc_auc
-from models.evaluation.resampling import roc_auc_differences
 from models.evaluation.teacher_check import compare_teacher
 
 STOP, ACCEPT = DistillationSettings(), DistillationSettings(weak_teacher="accept")
@@ -86,21 +84,6 @@ def test_single_rows_can_be_too_few_as_well(rng):
     found = compare_teacher(given, labels, np.arange(4))
     found.require(STOP)
     assert "too few to say whether that is chance: 4 rows," in found.sentence
-
-
-@pytest.mark.parametrize("classes", [2, 4])
-def test_resampled_areas_are_those_of_weighted_rows_ties_included(rng, classes):
-    labels = rng.integers(classes, size=120)
-    first, second = (np.round(rng.dirichlet(np.ones(classes), 120), 1) for _ in range(2))
-    found = roc_auc_differences(labels, first, second, np.arange(120), seed=3, resamples=20)
-    draws = np.random.default_rng(3).multinomial(120, np.full(120, 1 / 120), size=20)
-    columns = [1] if classes == 2 else range(classes)
-
-    def area(scores, weights):
-        return np.mean([roc_auc_score(labels == c, scores[:, c], sample_weight=weights) for c in columns])
-
-    expected = [area(first, draw) - area(second, draw) for draw in draws]
-    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_a_class_without_a_tuning_row_is_named(rng, labels):

@@ -14,6 +14,9 @@ LABELLED = (TRAIN, TUNING, EVALUATION)
 LEARNING = (TRAIN, UNLABELLED)
 JUDGING = (TUNING, EVALUATION)
 
+# The scores of the judging rows: columns that cut them into slices begin so.
+SLICE = "slice: "
+
 # The privileged artifact: a folder of Parquet files.
 FEATURES_FILE = "_features.json"  # each feature's view and range
 RETRIEVAL_FILE = "_retrieval.json"  # which parts there are, and of what

@@ -1,4 +1,4 @@
-"""Judge baseline, teacher and student on the same rows."""
+"""Judge baseline, teacher, student, peers and champion on the same rows."""
 
 from kfp.dsl import Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
 
@@ -13,6 +13,8 @@ def evaluate(
     distilled: Input[Model],
     teacher_scores: Input[Dataset],
     peer_scores: Input[Dataset],
+    champion: Input[Artifact],
+    champion_scores: Input[Dataset],
     recipe: str,
     seed: int,
     scores: Output[Dataset],
@@ -35,10 +37,14 @@ def evaluate(
     settings = Recipe.model_validate_json(recipe)
     folders = {"baseline": Path(baseline.path), "student": Path(distilled.path)}
     judged = score_judging_rows(Path(catalogue.path), Path(clips.path), folders, Path(teacher_scores.path), settings)
-    pq.write_table(judged.table(), scores.path)
-    peers = judged.of_others(pq.read_table(peer_scores.path))
+    others = judged.of_others(pq.read_table(peer_scores.path))
+    peers, thresholds = list(others), {}
+    if (served := pq.read_table(champion_scores.path)).num_rows:  # it decides where it decides when it serves
+        others |= judged.of_others(served)
+        thresholds["champion"] = json.loads(Path(champion.path).read_text())["threshold"]
+    pq.write_table(judged.table(others), scores.path)
     result = evaluate(
-        {**judged.probabilities, **peers},
+        {**judged.probabilities, **others},
         judged.labels,
         judged.evaluation,
         settings.classes,
@@ -46,6 +52,7 @@ def evaluate(
         settings.judge,
         [name for name in RAW if name in peers],
         judged.groups,
+        thresholds,
     )
     Path(evaluation.path).write_text(result.model_dump_json(indent=1))
     for model, values in result.models.items():

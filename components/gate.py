@@ -15,8 +15,10 @@ def gate(
     findings: Input[Artifact],
     baseline: Input[Model],
     distilled: Input[Model],
+    champion: Input[Artifact],
     settings: str,
     code_version: str,
+    ledger_uri: str,
     decision: Output[Artifact],
     report: Output[HTML],
 ) -> bool:
@@ -28,24 +30,34 @@ def gate(
     import json
     from pathlib import Path
 
+    import pyarrow.parquet as pq
+
     from models.evaluation.judging import Evaluation
-    from promotion.gate import decide
-    from promotion.policy import GateSettings
+    from promotion.champion import Champion
+    from promotion.gate.deciding import decide
+    from promotion.gate.policy import GateSettings
+    from promotion.gate.reading import read_case
+    from promotion.ledger.looks import count_look
+    from promotion.records import identity_of, rows_digest
     from reports.evidence import Evidence, render_report
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
-    task = json.loads(settings)
-    verdict = decide(result, GateSettings.model_validate(task["gate"]))
+    served = Champion.model_validate_json(Path(champion.path).read_text())
+    task, known = json.loads(settings), {**json.loads(Path(facts.path).read_text()), "code_version": code_version}
+    warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
+    table = pq.read_table(scores.path)
+    look = count_look(ledger_uri, task["task"], rows_digest(table), identity_of(task, known))
+    case, changed = read_case(result, table.to_pandas(), served, task, look, warnings)
+    verdict = decide(case, GateSettings.model_validate(task["gate"]), changed)
     Path(decision.path).write_text(verdict.model_dump_json(indent=1))
     evidence = Evidence.read(
-        facts={**json.loads(Path(facts.path).read_text()), "code_version": code_version},
+        facts=known,
         settings=task,
         evaluation=result,
         scores=Path(scores.path),
         set_aside=[Path(set_aside.path), Path(undecodable.path)],
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
     )
-    warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
     Path(report.path).write_text(render_report(evidence, verdict, warnings))
-    print(f"{'passed' if verdict.passed else 'not passed'}: {verdict.reason}", flush=True)
+    print(f"{verdict.outcome}: {verdict.reason}", flush=True)
     return verdict.passed

@@ -29,7 +29,7 @@ def register(
     from pathlib import Path
 
     from models.evaluation.judging import Evaluation
-    from promotion.gate import Verdict
+    from promotion.gate.verdict import Verdict
     from promotion.records import RunRecord, record_run
 
     record = RunRecord(

@@ -13,7 +13,7 @@ from common.settings_files import merged, read_settings
 from corpus.settings import ValidationSettings, WindowSettings
 from models.settings import START_SIZES
 from models.training.settings import Recipe
-from promotion.policy import GateSettings
+from promotion.gate.policy import GateSettings
 
 TASKS = Path(__file__).resolve().parent / "tasks"
 PROFILES = Path(__file__).resolve().parent / "profiles.yaml"

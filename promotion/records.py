@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -19,7 +20,7 @@ from common.digests import file_digest
 from models.evaluation.judging import Evaluation
 from models.settings import MODALITIES
 from promotion.errors import RegistryError
-from promotion.gate import Verdict
+from promotion.gate.verdict import Verdict
 from promotion.registry import EVIDENCE_DIGEST, IDENTITY, ROWS_DIGEST, Candidate, register_student
 from promotion.runs import ENDED_BY, FAILED, FINISHED, NOTE, PARENT, RUNNING, nested_runs, new_run, run_named, settle
 from promotion.tracking import connect, experiment_id, in_sentences
@@ -59,9 +60,7 @@ class RunRecord:
 
     @property
     def identity(self) -> str:
-        """A digest of resolved settings, window, data snapshot, seed and code version."""
-        parts = [self.settings, *(str(self.facts[key]) for key in FUNCTION_OF)]
-        return _digest(parts)
+        return identity_of(self.settings, self.facts)
 
     @property
     def candidate(self) -> Candidate:
@@ -76,16 +75,21 @@ class RunRecord:
                 "settings": json.dumps(self.settings, sort_keys=True),
                 "verdict": self.verdict.reason,
                 EVIDENCE_DIGEST: _digest({name: file_digest(path) for name, path in self.files.items()}),
-                ROWS_DIGEST: _digest(_evaluation_rows(self.files[SCORES])),
+                ROWS_DIGEST: rows_digest(pq.read_table(self.files[SCORES])),
             },
         )
 
 
-def _evaluation_rows(scores: Path) -> list[tuple[str, int]]:
-    """Which rows judged: their ids and labels, in an order of their own."""
-    table = pq.read_table(scores, columns=["video_id", "label", "split"]).to_pydict()
+def identity_of(settings: dict[str, Any], facts: dict[str, Any]) -> str:
+    """A digest of resolved settings, window, data snapshot, seed and code version."""
+    return _digest([settings, *(str(facts[key]) for key in FUNCTION_OF)])
+
+
+def rows_digest(scores: pa.Table) -> str:
+    """A digest of which rows judged: their ids and labels."""
+    table = scores.select(["video_id", "label", "split"]).to_pydict()
     rows = zip(table["video_id"], table["label"], table["split"], strict=True)
-    return sorted((video_id, label) for video_id, label, split in rows if split == EVALUATION)
+    return _digest(sorted((video_id, label) for video_id, label, split in rows if split == EVALUATION))
 
 
 def _digest(content: Any) -> str:
@@ -150,7 +154,7 @@ def _open_run(client: MlflowClient, experiment: str, record: RunRecord) -> Run:
 
 def _log_run(client: MlflowClient, run: Run, record: RunRecord) -> None:
     run_id = run.info.run_id
-    tags = {**record.tags, "verdict": "passed" if record.verdict.passed else "not passed", NOTE: record.verdict.reason}
+    tags = {**record.tags, "verdict": record.verdict.outcome, NOTE: record.verdict.reason}
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
     _log_numbers(
         client,

@@ -14,11 +14,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_USER
 from pydantic import ValidationError
 
 from promotion.errors import RegistryError
+from promotion.gate.policy import GateSettings
 from promotion.ledger.checkpoints import have_key, sign
 from promotion.ledger.entries import LONGEST_REASON, Action, Decision, Entry, Standing, newest, standings
 from promotion.ledger.projection import CHECKPOINT, approved, set_aliases
 from promotion.ledger.store import append, read_ledger
-from promotion.policy import GateSettings
 from promotion.records import EVIDENCE
 from promotion.registry import ARCHIVE_DIGEST, EVIDENCE_DIGEST, ROWS_DIGEST, fetch_archive
 from promotion.tracking import connect, in_sentences, nothing_there

@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, EVALUATION, HISTORY_FILE
-from models.evaluation.judging import MODELS, Evaluation
+from models.evaluation.judging import Evaluation
 from models.evaluation.metrics import titles
 from models.training.settings import Recipe
-from promotion.gate import Verdict
+from promotion.gate.verdict import Verdict
 from reports.plots import evidence as plots
 from reports.rendering import render
 
@@ -57,7 +57,7 @@ class Evidence:
             recipe=recipe,
             set_aside={str(reason): int(count) for reason, count in reasons.value_counts().items()},
             evaluation=evaluation,
-            probabilities={name: np.stack(judging[name].to_numpy()) for name in MODELS},
+            probabilities={name: np.stack(judging[name].to_numpy()) for name in evaluation.models},
             labels=judging.label.to_numpy(),
             teacher_loss=alphas.teacher_loss.to_numpy(),
             alphas=alphas.alpha.to_numpy(),
@@ -81,16 +81,24 @@ def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str])
         evaluation=evidence.evaluation,
         titles=titles(evidence.evaluation.judge),
         judged=evidence.evaluation.judge,
-        models=[(name, evidence.evaluation.models[name]) for name in MODELS],
+        models=list(evidence.evaluation.models.items()),
         peers=list(evidence.evaluation.peers.items()),
         verdict=verdict,
         warnings=warnings,
         constants=evidence.constants,
         plots=[
             plots.judged_bars(evidence.evaluation),
+            *_slices(evidence, verdict),
             roc,
             precision_recall,
             plots.learning_curves(evidence.histories),
             plots.alpha_curve(evidence.teacher_loss, evidence.alphas),
         ],
     )
+
+
+def _slices(evidence: Evidence, verdict: Verdict) -> list[str]:
+    """The plot of the slices, if any were judged."""
+    evaluation, parts = evidence.evaluation, [part for check in verdict.checks for part in check.parts]
+    reference = "champion" if verdict.champion else "baseline"
+    return [plots.slices(parts, titles(evaluation.judge)[evaluation.judge], reference)] if parts else []

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,6 +16,7 @@ from common.errors import UserError
 from models.evaluation.metrics import Threshold
 
 STUDENT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
+SERVING = "serving.json"
 # TorchServe runs a file out of the archive, which must define one class; this one adds nothing to the installed one.
 HANDLER = """from serving.handler import StudentHandler
 
@@ -34,9 +37,9 @@ def build_archive(student: Path, task: str, version: str, threshold: Threshold, 
         work = Path(scratch)
         (work / "student_handler.py").write_text(HANDLER)
         serving = {"task": task, "version": version, "threshold": threshold}
-        (work / "serving.json").write_text(json.dumps(serving))
+        (work / SERVING).write_text(json.dumps(serving))
         (work / "model-config.yaml").write_text(yaml.safe_dump(worker_settings()))
-        extra = [str(student / name) for name in STUDENT_FILES] + [str(work / "serving.json")]
+        extra = [str(student / name) for name in STUDENT_FILES] + [str(work / SERVING)]
         command = [
             sys.executable, "-m", "model_archiver.model_packaging",
             "--model-name", task, "--version", version, "--handler", str(work / "student_handler.py"),
@@ -51,6 +54,22 @@ def build_archive(student: Path, task: str, version: str, threshold: Threshold, 
         archive.write_bytes(built.read_bytes())
     (folder / f"{archive.name}.sha256").write_text(file_digest(archive) + "\n")
     return archive
+
+
+def unpack(archive: Path, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Write the student of a trusted archive to ``folder``, and none of its code. Returns it and its serving.json.
+
+    Raises:
+        ArchiveError: it is no archive of a student.
+    """
+    folder.mkdir(parents=True)
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for name in (*STUDENT_FILES, WEIGHTS, SERVING):
+                (folder / name).write_bytes(packed.read(name))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ArchiveError(f"{archive.name} is no archive of a student: {error}") from error
+    return folder, json.loads((folder / SERVING).read_text())
 
 
 def worker_settings() -> dict[str, object]:

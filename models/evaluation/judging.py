@@ -1,6 +1,6 @@
 """Baseline, teacher and student judged on the same rows, at thresholds chosen on others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel
@@ -11,6 +11,7 @@ from models.evaluation.resampling import GroupCounts
 from models.settings import Judge
 
 MODELS = ("baseline", "student", "teacher")
+CHAMPION = "champion"
 # Of a smaller gap between teacher and baseline a share says nothing: a rounding of the third decimal would move it by a
 # tenth.
 SMALLEST_GAP = 0.005
@@ -23,8 +24,8 @@ class EvaluationError(UserError):
 class ModelMetrics(BaseModel, frozen=True, extra="forbid"):
     """One model on the evaluation rows, at a threshold chosen on the tuning rows: every metric by name.
 
-    ``judged`` is the one that judges, ``interval`` its 95 % interval over resampled groups of rows; ``predicted`` is the
-    share of rows decided on each class.
+    ``judged`` is the one that judges, ``interval`` its 95 % interval over resampled groups of rows; ``predicted`` is
+    the share of rows decided on each class.
     """
 
     metrics: dict[str, float]
@@ -37,11 +38,11 @@ class ModelMetrics(BaseModel, frozen=True, extra="forbid"):
 class Evaluation(BaseModel, frozen=True, extra="forbid"):
     """All that the gate, the report and the registry need to know of an evaluation.
 
-    ``models`` are the three of ``MODELS``; ``peers`` are what anyone would try first, of which those in ``raw_peers``
-    read no privileged feature. ``difference`` is what judges of the student less that of the baseline, with its 95 %
-    interval over paired resamples of the evaluation rows' groups. ``gap_closed`` is the student's share of the way from
-    baseline to teacher, by metric; None where the teacher is less than 0.005 above the baseline: there is no gap to
-    close. ``rarer`` is the class whose F1 ``f1`` is, of two.
+    ``models`` are the three of ``MODELS``, and the champion if there is one; ``peers`` are what anyone would try first,
+    of which those in ``raw_peers`` read no privileged feature. ``difference`` is what judges of the student less that
+    of the baseline, with its 95 % interval over paired resamples of the evaluation rows' groups. ``gap_closed`` is the
+    student's share of the way from baseline to teacher, by metric; None where the teacher is less than 0.005 above the
+    baseline: there is no gap to close. ``rarer`` is the class whose F1 ``f1`` is, of two.
     """
 
     classes: tuple[str, ...]
@@ -56,11 +57,6 @@ class Evaluation(BaseModel, frozen=True, extra="forbid"):
     difference_interval: tuple[float, float]
     gap_closed: dict[str, float | None]
 
-    @property
-    def floor(self) -> tuple[str, ModelMetrics] | None:
-        """The best peer that reads raw input alone, by what judges: who is behind it is not worth serving."""
-        return max(((name, self.peers[name]) for name in self.raw_peers), key=lambda each: each[1].judged, default=None)
-
 
 def evaluate(
     probabilities: dict[str, np.ndarray],
@@ -71,21 +67,26 @@ def evaluate(
     judge: Judge = "f1",
     raw_peers: Sequence[str] = (),
     groups: np.ndarray | None = None,
+    thresholds: Mapping[str, Threshold] | None = None,
 ) -> Evaluation:
     """Judge every model on the evaluation rows.
 
     Args:
-        probabilities: (N, C) by model name; the same N rows for all. Who is not of MODELS is a peer.
+        probabilities: (N, C) by model name; the same N rows for all. Others than MODELS and the champion are peers.
         labels: (N,) class indices.
         judging: (N,) True on evaluation rows, False on tuning rows.
         seed: of the bootstrap.
         raw_peers: the peers that read raw input alone.
         groups: (N,) which rows belong together; None for none.
+        thresholds: of models that have theirs already; for all others the tuning rows choose one.
     """
     _require_classes(labels, judging, classes)
     ruler = Ruler.of(judge, labels[~judging], len(classes))
-    thresholds = {name: ruler.choose_threshold(p[~judging], labels[~judging]) for name, p in probabilities.items()}
-    decisions = {name: decide(p[judging], thresholds[name]) for name, p in probabilities.items()}
+    given, tuning = thresholds or {}, labels[~judging]
+    used = {
+        n: given[n] if n in given else ruler.choose_threshold(p[~judging], tuning) for n, p in probabilities.items()
+    }
+    decisions = {name: decide(p[judging], used[name]) for name, p in probabilities.items()}
     judged = labels[judging]
     own = None if groups is None else groups[judging]
     counts = GroupCounts.of(judged, list(decisions.values()), len(classes), own)
@@ -97,7 +98,7 @@ def evaluate(
             metrics=values,
             judged=values[judge],
             interval=_interval(samples[:, column]),
-            threshold=thresholds[name],
+            threshold=used[name],
             predicted={label: float((decisions[name] == index).mean()) for index, label in enumerate(classes)},
         )
     names = list(probabilities)
@@ -108,8 +109,8 @@ def evaluate(
         rarer=classes[ruler.rarer],
         rows={"tuning": int((~judging).sum()), "evaluation": int(judging.sum())},
         positives={label: int((judged == index).sum()) for index, label in enumerate(classes)},
-        models={name: metrics[name] for name in MODELS},
-        peers={name: values for name, values in metrics.items() if name not in MODELS},
+        models={name: metrics[name] for name in (*MODELS, CHAMPION) if name in metrics},
+        peers={name: values for name, values in metrics.items() if name not in (*MODELS, CHAMPION)},
         raw_peers=tuple(raw_peers),
         difference=metrics["student"].judged - metrics["baseline"].judged,
         difference_interval=_interval(samples[:, student] - samples[:, baseline]),

@@ -3,7 +3,7 @@
 Rows of one group are alike, so that groups are drawn, not rows: one by one they would count for more than they say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from models.evaluation.metrics import Ruler
 # of the interval's width.
 RESAMPLES = 1_000
 SWAPS = 20_000  # the least p-value that can be seen is then 0.00005, below what the tenth look at the same rows spends
+FIRST_SWAPS, SURELY_CHANCE = 1_000, 0.2  # where a thousand give this, more would not give what anyone calls significant
 ROUNDING = 1e-12  # differences nearer than this are equal: they are sums in another order
 
 
@@ -85,14 +86,32 @@ def swap_test(counts: GroupCounts, ruler: Ruler, first: int, second: int, seed: 
     """
     total = counts.total
     observed = float(ruler.values(total[first]) - ruler.values(total[second]))
-    own, other = counts.swapped(first, second, seed, swaps)
-    differences = ruler.values(own) - ruler.values(other)
-    as_good = int((differences >= observed - ROUNDING).sum())
-    return SwapTest(observed, (1 + as_good) / (1 + swaps), float(differences.std()))
+    for tried in (min(FIRST_SWAPS, swaps), swaps):
+        own, other = counts.swapped(first, second, seed, tried)
+        differences = ruler.values(own) - ruler.values(other)
+        p_value = (1 + int((differences >= observed - ROUNDING).sum())) / (1 + tried)
+        if p_value > SURELY_CHANCE:
+            break
+    return SwapTest(observed, p_value, float(differences.std()))
 
 
 # A metric of scores without a threshold, of (N,) positives and scores, as a function of the rows' weights (N,).
 Weighted = Callable[[np.ndarray, np.ndarray], Callable[[np.ndarray], float]]
+
+
+def resampled_weights(groups: np.ndarray, seed: int, resamples: int = RESAMPLES) -> Iterator[np.ndarray]:
+    """How often each row (N,) was drawn, resample by resample, when (N,) groups are drawn with replacement."""
+    group = np.unique(groups, return_inverse=True)[1]
+    count = int(group.max()) + 1
+    random = np.random.default_rng(seed)
+    for _ in range(resamples):
+        drawn = np.bincount(random.integers(count, size=count), minlength=count)
+        yield drawn[group].astype(np.float64)
+
+
+def mean_over_groups(values: np.ndarray, groups: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """The mean (resamples,) of (N,) values over resampled groups."""
+    return np.array([weights @ values / weights.sum() for weights in resampled_weights(groups, seed, resamples)])
 
 
 def ranking_differences(
@@ -108,14 +127,10 @@ def ranking_differences(
 
     One class against the rest, averaged, if there are more than two; NaN where a resample lacks a class.
     """
-    _, group = np.unique(groups, return_inverse=True)
-    count = int(group.max()) + 1
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     columns = [1] if model.shape[1] == 2 else range(model.shape[1])
     own, others = ([metric(labels == c, each[:, c]) for c in columns] for each in (model, against))
     differences = []
-    for draw in draws:
-        weights = draw[group].astype(np.float64)
+    for weights in resampled_weights(groups, seed, resamples):
         first, second = (np.mean([value(weights) for value in each]) for each in (own, others))
         differences.append(first - second)
     return np.array(differences)

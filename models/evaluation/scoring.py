@@ -1,21 +1,24 @@
 """What trained networks say of which rows: soft targets for the student, scores for the judges."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from common.artifacts import EVALUATION, JUDGING, LEARNING, TRAIN, TUNING
+from common.artifacts import CATALOGUE_COLUMNS, EVALUATION, JUDGING, LEARNING, SLICE, TRAIN, TUNING
 from models.data.dataset import open_clips, prepare_videos, read_catalogue
 from models.data.dense import dense_matrix
 from models.data.run_data import RunData
 from models.distillation.boosted import BoostedTeacher
 from models.distillation.soft_targets import SoftTargets
+from models.evaluation.slices import slices_of
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMForClassification
 from models.training.new_networks import Teacher
@@ -128,13 +131,15 @@ def _mean_probability(log_probabilities: torch.Tensor, dim: int) -> torch.Tensor
 class Judged:
     """The judging rows with every model's class probabilities (N, C); ``evaluation`` is False on tuning rows.
 
-    ``groups`` (N,) names the group of each row, which is the video itself where no group is known.
+    ``groups`` (N,) names the group of each row, which is the video itself where no group is known; ``slices`` (N,) say
+    to which part it belongs, by what they are cut by.
     """
 
     video_ids: list[str]
     labels: np.ndarray
     evaluation: np.ndarray
     groups: np.ndarray
+    slices: dict[str, np.ndarray]
     probabilities: dict[str, np.ndarray]
 
     def of_others(self, scores: pa.Table) -> dict[str, np.ndarray]:
@@ -142,10 +147,19 @@ class Judged:
         table = scores.to_pandas().set_index("video_id").loc[self.video_ids]
         return {str(name): np.stack(values.to_numpy()) for name, values in table.items()}
 
-    def table(self) -> pa.Table:
-        columns = {name: values.tolist() for name, values in self.probabilities.items()}
+    def table(self, others: Mapping[str, np.ndarray]) -> pa.Table:
+        """All that the gate and the page read of these rows, with a column a model, ``others`` included."""
+        scores = {name: values.tolist() for name, values in {**self.probabilities, **others}.items()}
         split = np.where(self.evaluation, EVALUATION, TUNING)
-        return pa.table({"video_id": self.video_ids, "label": self.labels, "split": split, **columns})
+        rows = {"video_id": self.video_ids, "label": self.labels, "split": split, "group_id": self.groups}
+        return pa.table({**rows, **{SLICE + by: names for by, names in self.slices.items()}, **scores})
+
+
+def read_judging_rows(catalogue: Path, clips: Path, settings: Recipe) -> pd.DataFrame:
+    """The catalogue's tuning and evaluation rows; of a task that reads frames, those that have a clip."""
+    known = pq.read_table(catalogue, columns=CATALOGUE_COLUMNS).to_pandas()
+    sound = read_catalogue(catalogue, open_clips(clips, settings)).video_id
+    return known[known.split.isin(JUDGING) & known.video_id.isin(sound)].reset_index(drop=True)
 
 
 def score_judging_rows(
@@ -153,8 +167,7 @@ def score_judging_rows(
 ) -> Judged:
     """Score the saved networks on tuning and evaluation rows; the teacher's scores are read, not made."""
     store, training = open_clips(clips, settings), settings.training
-    frame = read_catalogue(catalogue, store)
-    frame = frame[frame.split.isin(JUDGING)].reset_index(drop=True)
+    frame = read_judging_rows(catalogue, clips, settings)
     probabilities = {}
     for name, folder in networks.items():
         model = XVLMForClassification.from_pretrained(folder)
@@ -163,10 +176,14 @@ def score_judging_rows(
         probabilities[name] = softmax(predict_logits(model, videos, training.batch_size, training.workers))
     teacher = pq.read_table(teacher_scores).to_pandas().set_index("video_id").logits.reindex(frame.video_id)
     probabilities["teacher"] = softmax(np.stack(teacher.to_numpy()))
-    evaluation = (frame.split == EVALUATION).to_numpy()
-    groups = pq.read_table(catalogue, columns=["video_id", "group_id"]).to_pandas().set_index("video_id").group_id
-    own = groups.loc[frame.video_id].fillna(frame.video_id.set_axis(frame.video_id)).to_numpy()
-    return Judged(list(frame.video_id), videos.labels.numpy(), evaluation, own, probabilities)
+    return Judged(
+        video_ids=list(frame.video_id),
+        labels=videos.labels.numpy(),
+        evaluation=(frame.split == EVALUATION).to_numpy(),
+        groups=frame.group_id.fillna(frame.video_id).to_numpy(),
+        slices=slices_of(frame),
+        probabilities=probabilities,
+    )
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -156,6 +156,7 @@ def described(finished: "Finished") -> dict[str, Any]:
         "window_end": inputs.window_end,
         "snapshot": inputs.snapshot,
         "passed": outcome.verdict.passed,
+        "verdict": outcome.verdict.outcome,
         "reason": outcome.verdict.reason,
         "version": outcome.version,
         "metrics": {name: model.metrics for name, model in outcome.evaluation.models.items()},
@@ -216,6 +217,8 @@ def _print_outcome(finished: "Finished") -> None:
     out.print(table)
     for warning in finished.warnings:
         out.print(Text.assemble(("Warning: ", "yellow"), warning))
-    verdict = ("passed", "green") if outcome.verdict.passed else ("not passed, nothing is promoted", "yellow")
+    verdict = (
+        ("passed", "green") if outcome.verdict.passed else (f"{outcome.verdict.outcome}, nothing is promoted", "yellow")
+    )
     out.print(Text.assemble("Gate: ", verdict, f": {outcome.verdict.reason}"))
     out.print(f"Report: {outcome.report}")

@@ -14,6 +14,7 @@ from components.gate import gate
 from components.nominate import nominate
 from components.package import package
 from components.register import register
+from components.score_champion import score_champion
 from components.score_peers import score_peers
 from components.score_teacher import score_teacher
 from components.train_baseline import train_baseline
@@ -43,7 +44,18 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
         networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
         peers = score_peers(**rows, privileged=privileged, seed=seed).outputs["peer_scores"]
-        judged = evaluate(**rows, **networks, teacher_scores=teacher_scores, peer_scores=peers, seed=seed)
+        kept = {"tracking_uri": inputs.tracking_uri, "ledger_uri": inputs.ledger_uri}
+        served = score_champion(**rows, task=task.task, **kept).after(distilled)  # who serves then is who is judged
+        champion = served.outputs["champion"]
+        judged = evaluate(
+            **rows,
+            **networks,
+            teacher_scores=teacher_scores,
+            peer_scores=peers,
+            champion=champion,
+            champion_scores=served.outputs["champion_scores"],
+            seed=seed,
+        )
         evidence = {
             "facts": prepared.facts,
             "evaluation": judged.outputs["evaluation"],
@@ -55,8 +67,10 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             set_aside=prepared.set_aside,
             undecodable=prepared.undecodable,
             findings=prepared.findings,
+            champion=champion,
             settings=settings,
             code_version=version_of_code,
+            ledger_uri=inputs.ledger_uri,
         )
         registered = register(
             **evidence,
@@ -71,7 +85,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         on_gpu(task, baseline, teacher, scored, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
             nominated = _nominated(task, inputs, rows["catalogue"], networks["distilled"], evidence, registered.outputs)
-        never_from_cache(registered, nominated)
+        never_from_cache(served, registered, nominated)
 
     return pipeline(task, "", build)
 

@@ -12,7 +12,7 @@ from common.files import whole
 from models.evaluation.judging import Evaluation
 from models.studies.search_space import Tuned
 from pipelines.workspace import Workspace
-from promotion.gate import Verdict
+from promotion.gate.verdict import Verdict
 from promotion.records import VERSION, fetch_evidence
 
 

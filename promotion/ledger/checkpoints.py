@@ -59,7 +59,7 @@ def have_key(key: Path, entries: Sequence[Entry]) -> None:
     Raises:
         LedgerError: decisions were signed and the key is gone, or it cannot be read.
     """
-    if not key.exists() and all(each.action == "requested" for each in entries):
+    if not key.exists() and all(each.action in ("judged", "requested") for each in entries):
         _make_key(key)
     _private_key(key)
 

@@ -5,12 +5,13 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
-# A student that passed asks to serve (requested); a reviewer lets it, or not; rolled back: its former version serves.
-Action = Literal["requested", "approved", "rejected", "rolled back"]
+# A candidate meets the gate (judged); one that passed asks to serve (requested); a reviewer lets it, or not; rolled
+# back: its former version serves.
+Action = Literal["judged", "requested", "approved", "rejected", "rolled back"]
 LONGEST_REASON = 2_000  # characters
 FIRST = "0" * 64  # what stands where the first entry would name the one before
 
@@ -19,18 +20,26 @@ class Decision(BaseModel, frozen=True, extra="forbid"):
     """What somebody decided about a version of a task's model, and why.
 
     ``former`` is the champion that an approval replaces or that a way back leaves, '' for none. The digests (SHA-256)
-    are of what it was decided on: the run's evidence, the archive and the evaluation rows.
+    are of what it was decided on: the run's evidence, the archive and the evaluation rows. What is judged has no
+    version yet: ``candidate`` is the digest of what its run is a function of.
     """
 
     task: str = Field(min_length=1)
     action: Action
-    version: str = Field(min_length=1)
+    version: str
     former: str = ""
     by: str = Field(min_length=1, max_length=200)
     reason: str = Field(max_length=LONGEST_REASON)
     evidence: str = ""
     archive: str = ""
     rows: str = ""
+    candidate: str = ""
+
+    @model_validator(mode="after")
+    def _names_what_it_is_about(self) -> Self:
+        if not (self.candidate if self.action == "judged" else self.version):
+            raise ValueError("must name the candidate that was judged, or the version that was decided on")
+        return self
 
 
 class Entry(Decision, frozen=True, extra="forbid"):
@@ -43,7 +52,8 @@ class Entry(Decision, frozen=True, extra="forbid"):
     @property
     def text(self) -> str:
         """The entry as it is kept: JSON of sorted keys, without spaces."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        fields = self.model_dump(mode="json", exclude={"candidate"} if not self.candidate else None)
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @property
     def digest(self) -> str:
@@ -66,6 +76,8 @@ def standings(entries: Sequence[Entry]) -> dict[str, Standing]:
     """By task, what all entries come to. The way back leads to the version that served before, as often as asked."""
     found: dict[str, Standing] = {}
     for each in entries:
+        if each.action == "judged":
+            continue
         now = found.get(each.task, Standing())
         champions, challenger = now.champions, now.challenger
         if each.action == "requested":

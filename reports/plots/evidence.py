@@ -1,10 +1,13 @@
 """The report's plots, as SVG text."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from models.evaluation.judging import MODELS, Evaluation
+from models.evaluation.judging import Evaluation
 from models.evaluation.metrics import JUDGES
+from promotion.gate.verdict import Part
 from reports.plots.figures import BINS, COLOURS, axes_of, svg
 
 Probabilities = dict[str, np.ndarray]
@@ -14,13 +17,25 @@ def judged_bars(evaluation: Evaluation) -> str:
     """The metric that is judged, of each model, with its 95 % interval."""
     title = JUDGES[evaluation.judge].title
     figure, axes = axes_of(f"{title} on the evaluation rows", "", f"{title}, with 95 % interval")
-    for position, name in enumerate(MODELS):
-        values = evaluation.models[name]
+    for position, (name, values) in enumerate(evaluation.models.items()):
         low, high = values.interval
         error = [[max(values.judged - low, 0)], [max(high - values.judged, 0)]]
         axes.bar(position, values.judged, color=COLOURS[name], yerr=error, capsize=5, width=0.6)
-    axes.set_xticks(range(len(MODELS)), MODELS)
+    axes.set_xticks(range(len(evaluation.models)), list(evaluation.models))
     axes.set_ylim(0, 1)
+    return svg(figure)
+
+
+def slices(parts: Sequence[Part], judged: str, reference: str) -> str:
+    """What the student wins or loses in each slice, with its 95 % interval: a forest plot."""
+    figure, axes = axes_of(f"{judged} by slice", f"student less {reference}, with 95 % interval", "")
+    for place, part in enumerate(reversed(parts)):
+        low, high = part.interval
+        axes.plot([low, high], [place, place], color=COLOURS["student"], linewidth=1.5)
+        axes.plot(part.difference, place, "o", color=COLOURS["student"], markersize=5)
+    axes.axvline(0, color=COLOURS["baseline"], linewidth=1)
+    named = [f"{part.name} ({part.rows})" for part in reversed(parts)]
+    axes.set_yticks(range(len(parts)), named, fontsize=8)
     return svg(figure)
 
 
@@ -28,7 +43,7 @@ def curves(probabilities: Probabilities, labels: np.ndarray, classes: int) -> tu
     """ROC and precision-recall curves; over all (row, class) pairs if there are more than two classes."""
     roc_figure, roc = axes_of("ROC", "false positive rate", "true positive rate")
     pr_figure, pr = axes_of("Precision and recall", "recall", "precision")
-    for name in MODELS:
+    for name in probabilities:
         if classes == 2:
             truth, scores = labels == 1, probabilities[name][:, 1]
         else:

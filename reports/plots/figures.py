@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {"baseline": "#8a8f98", "student": "#1f6feb", "teacher": "#d97706"}
+COLOURS = {"baseline": "#8a8f98", "student": "#1f6feb", "teacher": "#d97706", "champion": "#8250df"}
 BINS = 30  # of a histogram: each still holds ten of the few hundred videos of a small task, on average
 
 

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from common.source import code_version
 from corpus.contract import snapshot_id
 from pipelines.local.runner import RunFailed
-from promotion.policy import GateSettings
+from promotion.gate.policy import GateSettings
 from promotion.registry import by_alias
 from serving.parity import ParityError, check_parity
 
@@ -135,7 +135,7 @@ def test_a_repeated_run_takes_all_but_its_records_from_the_cache_and_registers_n
 
 
 def test_a_failed_gate_promotes_nothing_and_trains_nothing_again(first, workspace, lenient, again):
-    strict = lenient.model_copy(update={"gate": GateSettings(margin=0.99)})
+    strict = lenient.model_copy(update={"gate": GateSettings(least=1)})
     before = by_alias(client_of(workspace), lenient.task, "challenger").version
     repeated = again(strict)
     assert all(repeated.result.steps[step] is None for step in TRAINING)

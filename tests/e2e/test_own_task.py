@@ -28,7 +28,8 @@ def shown(page: str) -> str:
 OF_A_TEST = """
 window: {evaluation_share: 0.25, tuning_share: 0.2}
 validation: {faulty_share: 0.1}
-gate: {margin: -1, floor: none}
+gate:
+  checks: {simple_peers: off, baseline: off, positives: off, pr_auc: off, slices: off, calibration: off}
 distillation: {weak_teacher: accept}
 """
 

@@ -7,12 +7,16 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
+import pyarrow.parquet as pq
 import pytest
 import requests
 from command import CPFD
 from mlflow import MlflowClient
 
+from promotion.gate.checks import CHECKS
+from promotion.gate.policy import GateSettings
 from promotion.review import standing
 from serving.client import RequestRefused, classify, renew_token
 from serving.server import Server
@@ -116,6 +120,23 @@ def test_who_approved_what_and_why_is_known_afterwards(champion, lenient, cpfd):
     again = cpfd("approve", lenient.task, champion, "--reason", "twice")
     assert (again.returncode, "is the champion already" in again.stderr) == (1, True)
     assert "served before" in cpfd("rollback", lenient.task, "--reason", "complaints").stderr
+
+
+def test_the_next_run_scores_the_champion_again_through_its_archive_and_a_new_look_is_counted(
+    champion, workspace, lenient, first, again
+):
+    gate = GateSettings(checks=dict.fromkeys(CHECKS, "advisory"))
+    found = again(lenient.model_copy(update={"gate": gate})).outcome
+    verdict, before = found.verdict, first.outcome.verdict
+    assert (verdict.champion, verdict.policy, verdict.changed) == (champion, "refresh", {})
+    assert (before.look, verdict.look) == (1, 2)
+    judged = {check.name: check for check in verdict.checks}
+    assert judged["champion"].value == 0  # it is the same student
+    assert "against the champion's" in judged["champion"].reason
+    scores = pq.read_table(found.report.parent / "scores.parquet").to_pandas()
+    student, served = (np.stack(scores[name].to_numpy()) for name in ("student", "champion"))
+    np.testing.assert_allclose(served, student, atol=1e-4)
+    assert "A refresh: the settings are those of version" in found.report.read_text()
 
 
 def test_a_reviewer_is_led_to_the_evidence(champion, lenient, cpfd):

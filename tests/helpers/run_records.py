@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 
 from models.evaluation.judging import Evaluation, ModelMetrics
-from promotion.gate import Verdict
+from promotion.gate.verdict import Verdict
 from promotion.ledger.entries import Standing
 from promotion.records import RunRecord, record_run
 from promotion.registry import keep_archive
@@ -75,7 +75,7 @@ def record(folder: Path, name: str, passed: bool = True, student: Path | None = 
     files["scores.parquet"] = folder / "scores"
     rows = {"video_id": ["a", "b", "c"], "label": [0, 1, 0], "split": ["evaluation", "evaluation", "tuning"]}
     pq.write_table(pa.table(rows), files["scores.parquet"])
-    verdict = Verdict(passed=passed, reason="the student is better", margin=0.01)
+    verdict = Verdict(outcome="passed" if passed else "failed", reason="the student is better")
     return RunRecord(name, {**FACTS, **changes}, settings, evaluation(), verdict, files, networks)
 
 

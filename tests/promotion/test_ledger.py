@@ -174,7 +174,9 @@ def test_writers_at_once_each_follow_another(uri):
     assert broken_links(entries) == []
 
 
-@pytest.mark.parametrize("wrong", [{"by": ""}, {"reason": "x" * 2_001}, {"version": ""}, {"action": "promoted"}])
+@pytest.mark.parametrize(
+    "wrong", [{"by": ""}, {"reason": "x" * 2_001}, {"version": ""}, {"action": "judged"}, {"action": "promoted"}]
+)
 def test_a_decision_says_who_and_what(wrong):
     with pytest.raises(ValidationError):
         Decision(**{"task": "topic", "action": "approved", "version": "1", "by": "Ada", "reason": "", **wrong})

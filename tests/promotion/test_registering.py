@@ -50,7 +50,7 @@ def test_a_student_that_did_not_pass_is_recorded_without_a_version(tracking_uri,
     assert version == ""
     assert tracked.versions() == tracked.models() == []
     (run,) = tracked.top()
-    assert run.data.tags["verdict"] == "not passed"
+    assert run.data.tags["verdict"] == "failed"
     assert "version" not in run.data.tags
 
 

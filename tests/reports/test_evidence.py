@@ -1,6 +1,7 @@
 """The report: its evidence is what the run left, and its page says it for two classes and for more."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,12 @@ from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, HISTORY_FILE
 from models.evaluation.judging import MODELS, evaluate
 from models.training.students import Trust
 from pipelines.task import load_task
-from promotion.gate import decide
-from promotion.policy import GateSettings
+from promotion.champion import Champion
+from promotion.gate.checks import CHECKS
+from promotion.gate.deciding import decide
+from promotion.gate.policy import GateSettings
+from promotion.gate.reading import read_case
+from promotion.gate.verdict import Verdict
 from reports.evidence import Evidence, render_report
 
 FACTS = {
@@ -44,7 +49,9 @@ def read(tmp_path, rng):
         probabilities = {name: rng.dirichlet(np.ones(len(classes)), 300) for name in MODELS}
         table = {"video_id": [f"v{row}" for row in range(300)], "label": labels}
         table |= {"split": np.where(judging, "evaluation", "tuning")}
-        pq.write_table(pa.table(table | {n: v.tolist() for n, v in probabilities.items()}), tmp_path / "scores")
+        table |= {"group_id": table["video_id"], "slice: published": np.arange(300) // 8 % 2}
+        scores = {**probabilities, **peers_of(labels, len(classes))}
+        pq.write_table(pa.table(table | {n: v.tolist() for n, v in scores.items()}), tmp_path / "scores")
         pd.DataFrame({"reason": ["no frames: x"] * 3}).to_parquet(tmp_path / "set_aside", index=False)
         for name in ("baseline", "student"):
             (tmp_path / name).mkdir()
@@ -71,6 +78,12 @@ def read(tmp_path, rng):
     return evidence
 
 
+def judged(evidence: Evidence, folder: Path, **levels: str) -> Verdict:
+    scores = pq.read_table(folder / "scores").to_pandas()
+    case, changed = read_case(evidence.evaluation, scores, Champion(), evidence.settings, 1, [])
+    return decide(case, GateSettings(checks=levels, fewest_slice_positives=5), changed)
+
+
 def test_alphas_are_read_with_the_losses_of_labelled_videos(read, tmp_path):
     found = read("cpfd")
     assert found.alphas.tolist() == [0.8, 0.2]
@@ -89,25 +102,28 @@ def test_alphas_are_read_with_the_losses_of_labelled_videos(read, tmp_path):
         ("topic", "label_smoothing", "a factor a class, chosen on 100 other rows"),
     ],
 )
-def test_the_page_says_how_models_were_judged(read, task, method, thresholds):
+def test_the_page_says_how_models_were_judged(read, tmp_path, task, method, thresholds):
     evidence = read(method, task)
-    page = render_report(evidence, decide(evidence.evaluation, GateSettings()), ["titles are <short>"])
+    page = render_report(evidence, judged(evidence, tmp_path), ["titles are <short>"])
     assert f"<h1>{task}</h1>" in page
     assert thresholds in page
     assert "Real &lt;clips&gt;." in page
     assert "titles are &lt;short&gt;" in page
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
+    assert page.count("✓ passed") + page.count("✗ failed") + page.count("? not enough rows") == len(CHECKS)
+    assert "There is no champion: it must be better than the baseline" in page
 
 
-def test_a_student_behind_the_best_simple_peer_is_told_so_in_the_pages_first_line(read):
+def test_a_student_behind_the_best_simple_peer_is_told_so_in_the_pages_first_line(read, tmp_path):
     evidence = read("cpfd")
-    verdict = decide(evidence.evaluation, GateSettings(margin=-1))
+    verdict = judged(evidence, tmp_path)
     assert not verdict.passed
     page = render_report(evidence, verdict, [])
     first = page[page.index('<div class="verdict') : page.index("</div>", page.index('<div class="verdict'))]
     assert "Not passed: nothing is promoted" in first
     assert "is below the 1.0000 of the best simple peer (TF-IDF)" in first
-    assert decide(evidence.evaluation, GateSettings(margin=-1, floor="none")).passed
+    alone = dict.fromkeys([name for name in CHECKS if name != "positives"], "advisory")
+    assert judged(evidence, tmp_path, **alone).passed
     table = page[page.index("simple peers on the same rows") :]
     assert table.index("TF-IDF") < table.index("boosting <small>(privileged)</small>")
     assert f"of these rows are labelled <code>{evidence.evaluation.rarer}</code>" in page

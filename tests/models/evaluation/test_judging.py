@@ -52,7 +52,7 @@ def test_known_areas():
     assert found == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
-def test_peers_stand_beside_the_models_and_the_best_of_raw_input_is_the_floor(rng):
+def test_peers_stand_beside_the_models(rng):
     labels = (rng.random(2_000) < 0.3).astype(int)
     strengths = {"baseline": 0.4, "student": 0.8, "teacher": 1.2, "weak": 0.2, "strong": 0.6, "knows more": 2.0}
     probabilities = {name: scored(rng, labels, strength) for name, strength in strengths.items()}
@@ -60,8 +60,7 @@ def test_peers_stand_beside_the_models_and_the_best_of_raw_input_is_the_floor(rn
     found = evaluate(probabilities, labels, judging, ("no", "yes"), 0, "mcc", ["weak", "strong"])
     assert list(found.models) == ["baseline", "student", "teacher"]
     assert set(found.peers) == {"weak", "strong", "knows more"}
-    assert found.floor is not None
-    assert found.floor[0] == "strong"
+    assert found.raw_peers == ("weak", "strong")
     assert found.judge == "mcc"
     assert sum(found.models["student"].predicted.values()) == pytest.approx(1)
 
@@ -91,3 +90,28 @@ def test_a_class_without_rows_is_named(rng):
     labels[:10] = 1
     with pytest.raises(EvaluationError, match="no evaluation row has the class yes"):
         evaluate({"student": scored(rng, labels, 1)}, labels, np.arange(100) >= 50, ("no", "yes"), 0)
+
+
+def test_a_champion_keeps_its_threshold_and_is_no_peer(rng):
+    labels = (rng.random(400) < 0.3).astype(int)
+    names = ("baseline", "student", "teacher", "champion")
+    given = {name: scored(rng, labels, 0.8) for name in names}
+    found = evaluate(given, labels, np.arange(400) > 99, ("no", "yes"), 0, thresholds={"champion": 0.987})
+    assert list(found.models) == ["baseline", "student", "teacher", "champion"]
+    assert found.models["champion"].threshold == 0.987
+    assert not found.peers
+
+
+def test_rows_of_one_group_make_intervals_no_narrower(rng):
+    labels = (rng.random(200) < 0.4).astype(int)
+    given = {name: scored(rng, labels, 0.8) for name in ("baseline", "student", "teacher")}
+    judging = np.arange(200) > 79
+
+    def width(copies, groups):
+        rows = np.tile(np.arange(200), copies)
+        repeated = {name: values[rows] for name, values in given.items()}
+        found = evaluate(repeated, labels[rows], judging[rows], ("no", "yes"), 0, groups=groups)
+        return found.difference_interval[1] - found.difference_interval[0]
+
+    assert width(9, np.tile(np.arange(200), 9)) == pytest.approx(width(1, None), rel=0.15)
+    assert width(9, None) < 0.5 * width(1, None)

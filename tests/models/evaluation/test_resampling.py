@@ -8,6 +8,7 @@ from models.evaluation.metrics import Ruler
 from models.evaluation.resampling import (
     GroupCounts,
     ranking_differences,
+    resampled_weights,
     swap_test,
     weighted_pr_auc,
     weighted_roc_auc,
@@ -89,7 +90,8 @@ def test_resampled_rankings_are_those_of_weighted_rows_ties_included(rng, weight
     labels = rng.integers(classes, size=120)
     first, second = (np.round(rng.dirichlet(np.ones(classes), 120), 1) for _ in range(2))
     found = ranking_differences(weighted, labels, first, second, np.arange(120), seed=3, resamples=20)
-    draws = np.random.default_rng(3).multinomial(120, np.full(120, 1 / 120), size=20)
+    draws = list(resampled_weights(np.arange(120), seed=3, resamples=20))
+    assert {draw.sum() for draw in draws} == {120}
     columns = [1] if classes == 2 else range(classes)
 
     def metric(scores, weights):

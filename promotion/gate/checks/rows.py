@@ -1,0 +1,23 @@
+"""Whether the rows themselves can judge."""
+
+from promotion.gate.case import Case
+from promotion.gate.policy import GateSettings
+from promotion.gate.verdict import FAILED, PASSED, TOO_FEW, Finding
+
+
+def positives(case: Case, gate: GateSettings) -> Finding:
+    """Enough evaluation rows of the rarest class: what judges depends on their number above all."""
+    enough = case.positives >= gate.fewest_positives
+    return Finding(
+        outcome=PASSED if enough else TOO_FEW,
+        reason=f"{case.positives} rows are of the rarest class; {gate.fewest_positives} are asked for",
+        value=case.positives,
+        bound=gate.fewest_positives,
+    )
+
+
+def data(case: Case, _: GateSettings) -> Finding:
+    """No warning of the checks of the data. What is surely wrong, or leaks, stopped the run before."""
+    count = len(case.warnings)
+    reason = "; ".join(case.warnings) if count else "the checks of the data warn of nothing"
+    return Finding(outcome=FAILED if count else PASSED, reason=reason, value=count, bound=0)

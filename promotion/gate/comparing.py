@@ -1,0 +1,95 @@
+"""How two models are told apart: which is better, which is not worse, and what so few rows cannot say."""
+
+from statistics import NormalDist
+
+import numpy as np
+
+from models.evaluation.resampling import SWAPS, GroupCounts, swap_test
+from promotion.gate.case import SEED, STUDENT, Case
+from promotion.gate.policy import GateSettings
+from promotion.gate.verdict import FAILED, PASSED, TOO_FEW, Finding, Outcome
+
+POWER = 0.8  # of finding a difference that is there: the convention (Cohen 1988)
+
+
+def interval(samples: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
+    """The ends of the middle 1 - alpha of resampled values; those that lack a class (NaN) do not count."""
+    low, high = np.nanquantile(samples, [alpha / 2, 1 - alpha / 2])
+    return float(low), float(high)
+
+
+def judged_samples(case: Case, against: str, counts: GroupCounts | None = None) -> np.ndarray:
+    """The student's difference in what judges over resampled groups."""
+    values = case.ruler.values((counts or case.counts).resampled(SEED))
+    return values[:, case.place(STUDENT)] - values[:, case.place(against)]
+
+
+def smallest_shown(spread: float, alpha: float) -> float:
+    """The difference that these rows show with a probability of POWER."""
+    normal = NormalDist()
+    return (normal.inv_cdf(1 - alpha) + normal.inv_cdf(POWER)) * spread
+
+
+def superior(case: Case, against: str, gate: GateSettings) -> Finding:
+    """Whether the student is better in what judges, by a paired swap test over groups.
+
+    Where it is not shown, the student has failed if a worthwhile gain can be ruled out; else there are not enough rows.
+    """
+    alpha = gate.alpha_of(case.look)
+    test = swap_test(case.counts, case.ruler, case.place(STUDENT), case.place(against), SEED)
+    samples = judged_samples(case, against)
+    low, high = interval(samples)
+    shown = smallest_shown(test.spread, alpha)
+    outcome: Outcome = PASSED
+    if test.p_value > alpha or test.difference <= 0:
+        ruled_out = interval(samples, 2 * alpha)[1] < gate.worthwhile
+        outcome = FAILED if ruled_out else TOO_FEW
+    reason = (
+        f"{_both(case, against)}: {test.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f}, "
+        f"p {test.p_value:.2g}, may be {alpha:.2g})"
+    )
+    if outcome == TOO_FEW:
+        if alpha < 1 / (1 + SWAPS):
+            reason += f"; these rows have judged {case.look} candidates, and can show nothing any more: take newer ones"
+        wanted = _wanted(case, test.difference, shown)
+        reason += f"; the smallest difference that these rows would show is {shown:.4f}{wanted}"
+    return Finding(outcome=outcome, reason=reason, value=test.difference, interval=(low, high), bound=0)
+
+
+def _both(case: Case, against: str) -> str:
+    own, other = case.judged(STUDENT), case.judged(against)
+    return f"the student's {case.title} {own:.4f} against the {against}'s {other:.4f}"
+
+
+def _wanted(case: Case, difference: float, shown: float) -> str:
+    """How many rows would have shown the difference that was seen: its spread falls with the root of them."""
+    if difference <= 0:
+        return ""
+    return f", and the one seen would need about {len(case.labels) * (shown / difference) ** 2:,.0f} rows"
+
+
+def not_worse(samples: np.ndarray, margin: float, alpha: float) -> Outcome:
+    """Whether a difference is above -margin for sure, below zero for sure, or neither.
+
+    Args:
+        samples: the difference over resampled groups.
+        alpha: the share of models worse by the margin that may pass.
+    """
+    low, high = interval(samples, 2 * alpha)  # one-sided
+    if low > -margin:
+        return PASSED
+    return FAILED if high < 0 else TOO_FEW
+
+
+def non_inferior(case: Case, against: str, gate: GateSettings) -> Finding:
+    """Whether the student is at most by the margin worse in what judges, by a paired group bootstrap."""
+    alpha, samples = gate.alpha_of(case.look), judged_samples(case, against)
+    difference = case.judged(STUDENT) - case.judged(against)
+    outcome = not_worse(samples, gate.margin, alpha)
+    low, high = interval(samples)
+    surely = interval(samples, 2 * alpha)[0]
+    reason = (
+        f"{_both(case, against)}: {difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f}), "
+        f"surely above {surely:+.4f}; a refresh may be {gate.margin:.4f} worse"
+    )
+    return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-gate.margin)

@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SPARK := $(VENV)/.spark
 
-.PHONY: demo test test-fast test-spark lint format bench bench-epoch bench-features bench-tuning evidence lock clean
+.PHONY: demo test test-fast test-spark lint format bench bench-epoch bench-gate bench-features bench-tuning evidence lock clean
 
 demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
 	$(BIN)/cpfd demo
@@ -35,6 +35,9 @@ bench: $(READY)  ## seconds a stage of a fresh run, and the share of time outsid
 
 bench-epoch: $(READY)  ## a student's epoch against the official way of computing it
 	$(BIN)/python -m benchmarks.epoch
+
+bench-gate: $(READY)  ## how often the gate errs, and what differences it sees; half an hour
+	$(BIN)/python -m benchmarks.gate
 
 bench-features: $(READY)  ## historical retrieval at scale against DuckDB and Feast's stores; half an hour, 40 GB of disk
 	$(BIN)/python -m benchmarks.features

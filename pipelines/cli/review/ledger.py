@@ -16,6 +16,7 @@ from pipelines.cli.review.decisions import office
 if TYPE_CHECKING:
     from promotion.ledger.entries import Entry
 
+CANDIDATE = 8  # digits of a candidate that has no version: enough to tell a few apart
 ledger_app = typer.Typer(help="The record of what was decided about models.", no_args_is_help=True)
 
 
@@ -92,7 +93,15 @@ def _table(entries: Sequence["Entry"]) -> Table:
     table = Table("", "when (UTC)", "task", "version", "", "by", "why", box=None)
     for each in entries:
         action = f"{each.action}, for version {each.former}" if each.former else each.action
-        table.add_row(str(each.number), _time(each.at), each.task, each.version, action, each.by, each.reason)
+        table.add_row(
+            str(each.number),
+            _time(each.at),
+            each.task,
+            each.version or each.candidate[:CANDIDATE],
+            action,
+            each.by,
+            each.reason,
+        )
     return table
 
 

@@ -114,6 +114,16 @@ def mean_over_groups(values: np.ndarray, groups: np.ndarray, seed: int, resample
     return np.array([weights @ values / weights.sum() for weights in resampled_weights(groups, seed, resamples)])
 
 
+def over_classes(metric: Weighted, labels: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], float]:
+    """The metric of probabilities (N, C), as a function of the rows' weights.
+
+    Of two classes that of the second; of more, one class against the rest, averaged.
+    """
+    columns = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    values = [metric(labels == column, probabilities[:, column]) for column in columns]
+    return lambda weights: float(np.mean([value(weights) for value in values]))
+
+
 def ranking_differences(
     metric: Weighted,
     labels: np.ndarray,
@@ -125,15 +135,10 @@ def ranking_differences(
 ) -> np.ndarray:
     """The metric of ``model`` less that of ``against`` (resamples,), both (N, C) probabilities, over resampled groups.
 
-    One class against the rest, averaged, if there are more than two; NaN where a resample lacks a class.
+    NaN where a resample lacks a class.
     """
-    columns = [1] if model.shape[1] == 2 else range(model.shape[1])
-    own, others = ([metric(labels == c, each[:, c]) for c in columns] for each in (model, against))
-    differences = []
-    for weights in resampled_weights(groups, seed, resamples):
-        first, second = (np.mean([value(weights) for value in each]) for each in (own, others))
-        differences.append(first - second)
-    return np.array(differences)
+    own, other = (over_classes(metric, labels, each) for each in (model, against))
+    return np.array([own(weights) - other(weights) for weights in resampled_weights(groups, seed, resamples)])
 
 
 def weighted_roc_auc(positive: np.ndarray, scores: np.ndarray) -> Callable[[np.ndarray], float]:

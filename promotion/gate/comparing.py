@@ -93,3 +93,19 @@ def non_inferior(case: Case, against: str, gate: GateSettings) -> Finding:
         f"surely above {surely:+.4f}; a refresh may be {gate.margin:.4f} worse"
     )
     return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-gate.margin)
+
+
+def within_tolerance(case: Case, gate: GateSettings, told: str, difference: float, samples: np.ndarray) -> Finding:
+    """Whether the student is not worse than who serves, by more than the tolerance.
+
+    Args:
+        told: what the difference is of; more is better.
+        samples: the difference over resampled groups.
+    """
+    low, high = interval(samples)
+    reason = (
+        f"{told} {difference:+.4f} against the {case.reference} (95 % interval {low:+.4f} to {high:+.4f}); "
+        f"it may be {gate.tolerance:.4f} worse"
+    )
+    outcome = not_worse(samples, gate.tolerance, gate.alpha_of(case.look))
+    return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-gate.tolerance)

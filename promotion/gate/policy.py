@@ -12,7 +12,7 @@ CheckName = Literal[
     "simple_peers",
     "baseline",
     "champion",
-    "pr_auc",
+    "ranking",
     "slices",
     "calibration",
     "gap_closed",

@@ -29,7 +29,7 @@ OF_A_TEST = """
 window: {evaluation_share: 0.25, tuning_share: 0.2}
 validation: {faulty_share: 0.1}
 gate:
-  checks: {simple_peers: off, baseline: off, positives: off, pr_auc: off, slices: off, calibration: off}
+  checks: {simple_peers: off, baseline: off, positives: off, ranking: off, slices: off, calibration: off}
 distillation: {weak_teacher: accept}
 """
 

@@ -8,7 +8,7 @@ from promotion.gate.checks.better import baseline, champion
 from promotion.gate.checks.calibration import calibration
 from promotion.gate.checks.floors import least, simple_peers
 from promotion.gate.checks.gap import gap_closed
-from promotion.gate.checks.ranking import pr_auc
+from promotion.gate.checks.ranking import ranking
 from promotion.gate.checks.rows import data, positives
 from promotion.gate.checks.slices import slices
 from promotion.gate.checks.volume import recall_volume
@@ -21,7 +21,7 @@ CHECKS: dict[CheckName, Callable[[Case, GateSettings], Finding]] = {
     "champion": champion,
     "positives": positives,
     "least": least,
-    "pr_auc": pr_auc,
+    "ranking": ranking,
     "slices": slices,
     "calibration": calibration,
     "gap_closed": gap_closed,

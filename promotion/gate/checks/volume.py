@@ -6,7 +6,7 @@ import numpy as np
 
 from models.evaluation.resampling import resampled_weights
 from promotion.gate.case import SEED, STUDENT, Case
-from promotion.gate.comparing import interval, not_worse
+from promotion.gate.comparing import within_tolerance
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import PASSED, Finding
 
@@ -27,18 +27,11 @@ def recall_volume(case: Case, gate: GateSettings) -> Finding:
     weights = resampled_weights(case.groups, SEED)
     samples = np.array([rates[0](each) - rates[1](each) for each in weights])
     own, other = (rate(np.ones(len(positive))) for rate in rates)
-    low, high = interval(samples)
-    return Finding(
-        outcome=not_worse(samples, gate.tolerance, gate.alpha_of(case.look)),
-        reason=(
-            f"of the {share:.1%} that score highest, as many as the {case.reference} decides on, {own:.1%} are "
-            f"{case.classes[rarer]}, against {other:.1%} (difference {100 * (own - other):+.1f} points, 95 % interval "
-            f"{100 * low:+.1f} to {100 * high:+.1f})"
-        ),
-        value=own - other,
-        interval=(low, high),
-        bound=-gate.tolerance,
+    told = (
+        f"of the {share:.1%} that score highest, as many as the {case.reference} decides on, {own:.1%} are "
+        f"{case.classes[rarer]}, with its scores {other:.1%}:"
     )
+    return within_tolerance(case, gate, told, own - other, samples)
 
 
 def _hit_rate(positive: np.ndarray, scores: np.ndarray, share: float) -> Callable[[np.ndarray], float]:

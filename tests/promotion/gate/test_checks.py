@@ -53,7 +53,7 @@ SCENARIOS = {
         (FAILED, lambda: case(), {"least": 0.99}),
         (PASSED, lambda: case(), {}),
     ],
-    "pr_auc": [
+    "ranking": [
         (PASSED, lambda: case(), {}),
         (FAILED, lambda: case(student=1.0, baseline=1.5), {}),
         (TOO_FEW, lambda: case(200, student=1.0), {}),

@@ -7,6 +7,8 @@ from components.base import component
 
 @component()
 def gate(
+    catalogue: Input[Dataset],
+    clips: Input[Dataset],
     facts: Input[Artifact],
     evaluation: Input[Artifact],
     scores: Input[Dataset],
@@ -57,6 +59,8 @@ def gate(
         scores=Path(scores.path),
         set_aside=[Path(set_aside.path), Path(undecodable.path)],
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
+        catalogue=Path(catalogue.path),
+        clips=Path(clips.path),
     )
     Path(report.path).write_text(render_report(evidence, verdict, warnings))
     print(f"{verdict.outcome}: {verdict.reason}", flush=True)

@@ -11,12 +11,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, EVALUATION, HISTORY_FILE
-from models.evaluation.judging import Evaluation
+from models.data.dataset import open_clips
+from models.evaluation.judging import CHAMPION, Evaluation
 from models.evaluation.metrics import titles
 from models.training.settings import Recipe
 from promotion.gate.verdict import Verdict
+from reports.disagreements import Disagreement, disagreements
 from reports.plots import evidence as plots
+from reports.plots.scores import histogram, reliability
 from reports.rendering import render
+from reports.thresholds import STEPS, counts_by_threshold
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Evidence:
     evaluation: Evaluation
     probabilities: plots.Probabilities
     labels: np.ndarray
+    disagreements: list[Disagreement]
     teacher_loss: np.ndarray
     alphas: np.ndarray
     histories: dict[str, list[dict[str, float]]]
@@ -44,6 +49,8 @@ class Evidence:
         scores: Path,
         set_aside: list[Path],
         networks: dict[str, Path],
+        catalogue: Path,
+        clips: Path,
     ) -> "Evidence":
         """From the run's artifacts."""
         recipe = Recipe.model_validate({name: settings[name] for name in Recipe.model_fields})
@@ -59,6 +66,13 @@ class Evidence:
             evaluation=evaluation,
             probabilities={name: np.stack(judging[name].to_numpy()) for name in evaluation.models},
             labels=judging.label.to_numpy(),
+            disagreements=disagreements(
+                judging,
+                pq.read_table(catalogue, columns=["video_id", "title", "overlay_text"]).to_pandas(),
+                evaluation,
+                reference_of(evaluation),
+                open_clips(clips, recipe),
+            ),
             teacher_loss=alphas.teacher_loss.to_numpy(),
             alphas=alphas.alpha.to_numpy(),
             histories={name: json.loads((folder / HISTORY_FILE).read_text()) for name, folder in networks.items()},
@@ -86,19 +100,39 @@ def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str])
         verdict=verdict,
         warnings=warnings,
         constants=evidence.constants,
+        slider=_slider(evidence),
+        disagreements=evidence.disagreements,
+        reference=reference_of(evidence.evaluation),
         plots=[
             plots.judged_bars(evidence.evaluation),
             *_slices(evidence, verdict),
             roc,
             precision_recall,
+            histogram(evidence.probabilities["student"], evidence.labels, evidence.evaluation.classes),
+            reliability(evidence.probabilities, evidence.labels),
             plots.learning_curves(evidence.histories),
             plots.alpha_curve(evidence.teacher_loss, evidence.alphas),
         ],
     )
 
 
+def reference_of(evaluation: Evaluation) -> str:
+    """Who serves if the student does not."""
+    return CHAMPION if CHAMPION in evaluation.models else "baseline"
+
+
 def _slices(evidence: Evidence, verdict: Verdict) -> list[str]:
     """The plot of the slices, if any were judged."""
     evaluation, parts = evidence.evaluation, [part for check in verdict.checks for part in check.parts]
-    reference = "champion" if verdict.champion else "baseline"
-    return [plots.slices(parts, titles(evaluation.judge)[evaluation.judge], reference)] if parts else []
+    title = titles(evaluation.judge)[evaluation.judge]
+    return [plots.slices(parts, title, reference_of(evaluation))] if parts else []
+
+
+def _slider(evidence: Evidence) -> dict[str, Any] | None:
+    """What the threshold's slider needs; more than two classes have no threshold."""
+    evaluation = evidence.evaluation
+    threshold = evaluation.models["student"].threshold
+    if not isinstance(threshold, float):
+        return None
+    counts = counts_by_threshold(evidence.probabilities["student"][:, 1], evidence.labels == 1)
+    return {"counts": counts, "steps": STEPS, "at": round(threshold * STEPS), "looked_for": evaluation.classes[1]}

@@ -62,6 +62,8 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             "scores": judged.outputs["scores"],
         }
         decided = gate(
+            catalogue=rows["catalogue"],
+            clips=rows["clips"],
             **evidence,
             **networks,
             set_aside=prepared.set_aside,

@@ -1,5 +1,7 @@
 """The report: its evidence is what the run left, and its page says it for two classes and for more."""
 
+import base64
+import io
 import json
 from pathlib import Path
 
@@ -8,8 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+from run_records import evaluation
 
 from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, HISTORY_FILE
+from models.data.clips import ClipStore
 from models.evaluation.judging import MODELS, evaluate
 from models.training.students import Trust
 from pipelines.task import load_task
@@ -19,7 +24,9 @@ from promotion.gate.deciding import decide
 from promotion.gate.policy import GateSettings
 from promotion.gate.reading import read_case
 from promotion.gate.verdict import Verdict
+from reports.disagreements import disagreements
 from reports.evidence import Evidence, render_report
+from reports.thresholds import counts_by_threshold
 
 FACTS = {
     "window_start": "2026-04-01T00:00:00+00:00",
@@ -44,6 +51,7 @@ def read(tmp_path, rng):
     def evidence(method: str, task: str = "low_quality") -> Evidence:
         settings = load_task(task).model_dump(mode="json")
         settings["distillation"]["method"] = method
+        settings["modalities"] = ["title", "overlay_text"]
         classes = settings["classes"]
         labels, judging = np.arange(300) % len(classes), np.arange(300) >= 100
         probabilities = {name: rng.dirichlet(np.ones(len(classes)), 300) for name in MODELS}
@@ -52,6 +60,12 @@ def read(tmp_path, rng):
         table |= {"group_id": table["video_id"], "slice: published": np.arange(300) // 8 % 2}
         scores = {**probabilities, **peers_of(labels, len(classes))}
         pq.write_table(pa.table(table | {n: v.tolist() for n, v in scores.items()}), tmp_path / "scores")
+        texts = {
+            "video_id": table["video_id"],
+            "title": ["<script>alert(1)</script>"] * 300,
+            "overlay_text": [None] * 300,
+        }
+        pq.write_table(pa.table(texts), tmp_path / "catalogue")
         pd.DataFrame({"reason": ["no frames: x"] * 3}).to_parquet(tmp_path / "set_aside", index=False)
         for name in ("baseline", "student"):
             (tmp_path / name).mkdir()
@@ -73,6 +87,8 @@ def read(tmp_path, rng):
             scores=tmp_path / "scores",
             set_aside=[tmp_path / "set_aside"],
             networks={name: tmp_path / name for name in ("baseline", "student")},
+            catalogue=tmp_path / "catalogue",
+            clips=tmp_path / "no clips",
         )
 
     return evidence
@@ -109,7 +125,7 @@ def test_the_page_says_how_models_were_judged(read, tmp_path, task, method, thre
     assert thresholds in page
     assert "Real &lt;clips&gt;." in page
     assert "titles are &lt;short&gt;" in page
-    assert page.count("<svg") == 6
+    assert page.count("<svg") == 8
     assert page.count("✓ passed") + page.count("✗ failed") + page.count("? not enough rows") == len(CHECKS)
     assert "There is no champion: it must be better than the baseline" in page
 
@@ -127,3 +143,43 @@ def test_a_student_behind_the_best_simple_peer_is_told_so_in_the_pages_first_lin
     table = page[page.index("simple peers on the same rows") :]
     assert table.index("TF-IDF") < table.index("boosting <small>(privileged)</small>")
     assert f"of these rows are labelled <code>{evidence.evaluation.rarer}</code>" in page
+
+
+def test_texts_of_videos_are_shown_and_run_nothing(read, tmp_path):
+    evidence = read("cpfd")
+    page = render_report(evidence, judged(evidence, tmp_path), [])
+    assert 0 < len(evidence.disagreements) <= 20
+    assert "Where the student and the baseline decide otherwise" in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == len(evidence.disagreements)
+    assert "<script>alert" not in page
+
+
+def test_disagreements_are_those_that_differ_most(read):
+    evidence = read("cpfd")
+    student, baseline = (evidence.probabilities[name] for name in ("student", "baseline"))
+    apart = dict(zip((f"v{row}" for row in range(100, 300)), np.abs(student - baseline).sum(1), strict=True))
+    found = evidence.disagreements
+    assert all(each.said["student"].label != each.said["baseline"].label for each in found)
+    assert [apart[each.video_id] for each in found] == sorted((apart[each.video_id] for each in found), reverse=True)
+    assert {each.frames for each in found} == {()}
+
+
+def test_frames_of_a_clip_become_small_pictures(artifacts, catalogue):
+    store = ClipStore(artifacts / "clips.arrow")
+    video_id = next(each for each in catalogue.video_id if each in store)
+    judged_rows = pd.DataFrame(
+        {"video_id": [video_id], "label": [0], "student": [[0.9, 0.1]], "baseline": [[0.1, 0.9]]}
+    )
+    (found,) = disagreements(judged_rows, catalogue, evaluation(), "baseline", store)
+    assert len(found.frames) == 2  # the small clips have no more
+    for each in found.frames:
+        picture = Image.open(io.BytesIO(base64.b64decode(each.removeprefix("data:image/jpeg;base64,"))))
+        assert picture.size == (32, 32)
+
+
+def test_the_slider_counts_what_each_threshold_decides():
+    scores, positive = np.array([0.1, 0.5, 0.5, 0.9]), np.array([False, True, False, True])
+    counts = counts_by_threshold(scores, positive)
+    assert counts[0] == [2, 2, 0, 0]
+    assert counts[100] == [2, 1, 0, 1]  # at the threshold itself a row is decided on
+    assert counts[200] == [0, 0, 2, 2]

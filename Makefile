@@ -7,16 +7,19 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SPARK := $(VENV)/.spark
 
-.PHONY: demo test test-fast test-spark lint format bench bench-epoch bench-gate bench-features bench-tuning evidence lock clean
+.PHONY: demo test test-fast test-browser test-spark lint format bench bench-epoch bench-gate bench-features bench-tuning evidence lock clean
 
 demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
 	$(BIN)/cpfd demo
 
 test: $(READY)  ## all tests, the end-to-end one included
-	$(PYTEST) -m "not spark"
+	$(PYTEST) -m "not spark and not browser"
 
 test-fast: $(READY)  ## all tests but the end-to-end ones
-	$(PYTEST) -m "not end_to_end and not spark"
+	$(PYTEST) -m "not end_to_end and not spark and not browser"
+
+test-browser: $(READY)  ## the pages in a real browser; skipped, and said so, where there is no Chromium
+	$(PYTEST) -m browser
 
 test-spark: $(SPARK)  ## the feature store's cluster profile, in Spark's local mode; needs a JDK 17 or newer
 	$(BIN)/pytest -m spark

@@ -12,6 +12,7 @@ from pipelines.cli.corpus import corpus_app
 from pipelines.cli.features import features_app
 from pipelines.cli.options import HERE
 from pipelines.cli.review import decisions
+from pipelines.cli.review.desk import desk
 from pipelines.cli.review.ledger import ledger_app
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.add_typer(features_app, name="features")
 app.command()(status.tasks)
 app.command()(status.status)
 app.command()(decisions.review)
+app.command()(desk)
 app.command()(decisions.approve)
 app.command()(decisions.reject)
 app.command()(decisions.rollback)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, model_validator
 # A candidate meets the gate (judged); one that passed asks to serve (requested); a reviewer lets it, or not; rolled
 # back: its former version serves.
 Action = Literal["judged", "requested", "approved", "rejected", "rolled back"]
-LONGEST_REASON = 2_000  # characters
+LONGEST_NAME, LONGEST_REASON = 200, 2_000  # characters
 FIRST = "0" * 64  # what stands where the first entry would name the one before
 
 
@@ -28,7 +28,7 @@ class Decision(BaseModel, frozen=True, extra="forbid"):
     action: Action
     version: str
     former: str = ""
-    by: str = Field(min_length=1, max_length=200)
+    by: str = Field(min_length=1, max_length=LONGEST_NAME)
     reason: str = Field(max_length=LONGEST_REASON)
     evidence: str = ""
     archive: str = ""

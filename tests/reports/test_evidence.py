@@ -3,101 +3,20 @@
 import base64
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from run_records import evaluation
 
-from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, HISTORY_FILE
+from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE
 from models.data.clips import ClipStore
-from models.evaluation.judging import MODELS, evaluate
-from models.training.students import Trust
-from pipelines.task import load_task
-from promotion.champion import Champion
 from promotion.gate.checks import CHECKS
-from promotion.gate.deciding import decide
-from promotion.gate.policy import GateSettings
-from promotion.gate.reading import read_case
-from promotion.gate.verdict import Verdict
 from reports.disagreements import disagreements
-from reports.evidence import Evidence, render_report
+from reports.evidence import render_report
 from reports.thresholds import counts_by_threshold
-
-FACTS = {
-    "window_start": "2026-04-01T00:00:00+00:00",
-    "window_end": "2026-07-01T00:00:00+00:00",
-    "corpus": {"name": "clips", "simulated": False, "description": "Real <clips>.", "made_by": "import"},
-    "snapshot": "a1",
-    "seed": 0,
-    "code_version": "c1",
-    "videos": {"train": 100, "tuning": 100, "evaluation": 200},
-}
-
-
-def peers_of(labels: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-    """A peer of raw input that is always right, and one of privileged features that knows nothing."""
-    return {"TF-IDF": np.eye(classes)[labels], "boosting": np.full((len(labels), classes), 1 / classes)}
-
-
-@pytest.fixture
-def read(tmp_path, rng):
-    """Evidence of a made-up run of a task whose student was trained with ``method``."""
-
-    def evidence(method: str, task: str = "low_quality") -> Evidence:
-        settings = load_task(task).model_dump(mode="json")
-        settings["distillation"]["method"] = method
-        settings["modalities"] = ["title", "overlay_text"]
-        classes = settings["classes"]
-        labels, judging = np.arange(300) % len(classes), np.arange(300) >= 100
-        probabilities = {name: rng.dirichlet(np.ones(len(classes)), 300) for name in MODELS}
-        table = {"video_id": [f"v{row}" for row in range(300)], "label": labels}
-        table |= {"split": np.where(judging, "evaluation", "tuning")}
-        table |= {"group_id": table["video_id"], "slice: published": np.arange(300) // 8 % 2}
-        scores = {**probabilities, **peers_of(labels, len(classes))}
-        pq.write_table(pa.table(table | {n: v.tolist() for n, v in scores.items()}), tmp_path / "scores")
-        texts = {
-            "video_id": table["video_id"],
-            "title": ["<script>alert(1)</script>"] * 300,
-            "overlay_text": [None] * 300,
-        }
-        pq.write_table(pa.table(texts), tmp_path / "catalogue")
-        pd.DataFrame({"reason": ["no frames: x"] * 3}).to_parquet(tmp_path / "set_aside", index=False)
-        for name in ("baseline", "student"):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / HISTORY_FILE).write_text(json.dumps([{"epoch": 1, "loss": 0.5, "learning_rate": 0.0}]))
-        losses, alphas = np.array([0.1, np.nan, 2.0], np.float32), np.array([0.8, 1.0, 0.2])
-        Trust(["a", "b", "c"], alphas, losses, {"mean_alpha": 0.5}).write(tmp_path / "student")
-        return Evidence.read(
-            facts={**FACTS, "task": task},
-            settings=settings,
-            evaluation=evaluate(
-                {**probabilities, **peers_of(labels, len(classes))},
-                labels,
-                judging,
-                tuple(classes),
-                0,
-                "f1",
-                ["TF-IDF"],
-            ),
-            scores=tmp_path / "scores",
-            set_aside=[tmp_path / "set_aside"],
-            networks={name: tmp_path / name for name in ("baseline", "student")},
-            catalogue=tmp_path / "catalogue",
-            clips=tmp_path / "no clips",
-        )
-
-    return evidence
-
-
-def judged(evidence: Evidence, folder: Path, **levels: str) -> Verdict:
-    scores = pq.read_table(folder / "scores").to_pandas()
-    case, changed = read_case(evidence.evaluation, scores, Champion(), evidence.settings, 1, [])
-    return decide(case, GateSettings(checks=levels, fewest_slice_positives=5), changed)
 
 
 def test_alphas_are_read_with_the_losses_of_labelled_videos(read, tmp_path):
@@ -118,9 +37,9 @@ def test_alphas_are_read_with_the_losses_of_labelled_videos(read, tmp_path):
         ("topic", "label_smoothing", "a factor a class, chosen on 100 other rows"),
     ],
 )
-def test_the_page_says_how_models_were_judged(read, tmp_path, task, method, thresholds):
+def test_the_page_says_how_models_were_judged(read, judged, task, method, thresholds):
     evidence = read(method, task)
-    page = render_report(evidence, judged(evidence, tmp_path), ["titles are <short>"])
+    page = render_report(evidence, judged(evidence), ["titles are <short>"])
     assert f"<h1>{task}</h1>" in page
     assert thresholds in page
     assert "Real &lt;clips&gt;." in page
@@ -130,24 +49,24 @@ def test_the_page_says_how_models_were_judged(read, tmp_path, task, method, thre
     assert "There is no champion: it must be better than the baseline" in page
 
 
-def test_a_student_behind_the_best_simple_peer_is_told_so_in_the_pages_first_line(read, tmp_path):
+def test_a_student_behind_the_best_simple_peer_is_told_so_in_the_pages_first_line(read, judged):
     evidence = read("cpfd")
-    verdict = judged(evidence, tmp_path)
+    verdict = judged(evidence)
     assert not verdict.passed
     page = render_report(evidence, verdict, [])
     first = page[page.index('<div class="verdict') : page.index("</div>", page.index('<div class="verdict'))]
     assert "Not passed: nothing is promoted" in first
     assert "is below the 1.0000 of the best simple peer (TF-IDF)" in first
     alone = dict.fromkeys([name for name in CHECKS if name != "positives"], "advisory")
-    assert judged(evidence, tmp_path, **alone).passed
+    assert judged(evidence, **alone).passed
     table = page[page.index("simple peers on the same rows") :]
     assert table.index("TF-IDF") < table.index("boosting <small>(privileged)</small>")
     assert f"of these rows are labelled <code>{evidence.evaluation.rarer}</code>" in page
 
 
-def test_texts_of_videos_are_shown_and_run_nothing(read, tmp_path):
+def test_texts_of_videos_are_shown_and_run_nothing(read, judged):
     evidence = read("cpfd")
-    page = render_report(evidence, judged(evidence, tmp_path), [])
+    page = render_report(evidence, judged(evidence), [])
     assert 0 < len(evidence.disagreements) <= 20
     assert "Where the student and the baseline decide otherwise" in page
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") == len(evidence.disagreements)

@@ -44,12 +44,11 @@ def gate(
     from reports.evidence import Evidence, render_report
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
-    served = Champion.model_validate_json(Path(champion.path).read_text())
     task, known = json.loads(settings), {**json.loads(Path(facts.path).read_text()), "code_version": code_version}
     warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
     table = pq.read_table(scores.path)
     look = count_look(ledger_uri, task["task"], rows_digest(table), identity_of(task, known))
-    case, changed = read_case(result, table.to_pandas(), served, task, look, warnings)
+    case, changed = read_case(result, table.to_pandas(), Champion.read(Path(champion.path)), task, look, warnings)
     verdict = decide(case, GateSettings.model_validate(task["gate"]), changed)
     Path(decision.path).write_text(verdict.model_dump_json(indent=1))
     evidence = Evidence.read(

@@ -33,6 +33,10 @@ class Champion(BaseModel, frozen=True, extra="forbid"):
     threshold: Threshold = 0.5
     lost: str = ""
 
+    @classmethod
+    def read(cls, file: Path) -> "Champion":
+        return cls.model_validate_json(file.read_text())
+
     @property
     def sentence(self) -> str:
         if not self.version:

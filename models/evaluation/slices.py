@@ -14,13 +14,11 @@ def slices_of(rows: pd.DataFrame) -> dict[str, np.ndarray]:
         rows: video_id, published_at, title, overlay_text; thirds are of these rows.
     """
     title, overlay = (rows[name].fillna("").str.strip() for name in ("title", "overlay_text"))
-    missing = np.select(
-        [(title == "") & (overlay == ""), title == "", overlay == ""], ["both", "title", "overlay text"]
-    )
+    absent = [(title == "") & (overlay == ""), title == "", overlay == ""]
     found = {
         "length of the texts": _thirds(title.str.len() + overlay.str.len(), THIRDS),
         "published": _thirds(rows.published_at.astype("int64"), TIMES),
-        "missing text": np.where(missing == "0", "none", missing),
+        "missing text": np.select(absent, ["both", "title", "overlay text"], "none"),
     }
     return {by: names for by, names in found.items() if len(np.unique(names)) > 1}
 

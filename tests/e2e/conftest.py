@@ -5,7 +5,7 @@ import subprocess
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from command import CPFD
+from processes import CPFD
 
 from pipelines.local.run import Finished, run_task
 from pipelines.request import Request

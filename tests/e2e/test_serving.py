@@ -12,8 +12,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 import requests
-from command import CPFD
 from mlflow import MlflowClient
+from processes import CPFD
 
 from promotion.gate.checks import CHECKS
 from promotion.gate.policy import GateSettings

@@ -1,7 +1,10 @@
-"""Processes of a test's own, run at once."""
+"""Processes of a test's own: the installed command line, as a user types it, and several at once."""
 
+import sys
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
+CPFD = str(Path(sys.executable).with_name("cpfd"))
 LONGEST = 120  # seconds that a test waits for each
 
 

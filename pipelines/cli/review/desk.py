@@ -22,6 +22,7 @@ def desk(
     launch: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Review, approve, reject and go back on a local web page, until interrupted."""
+    import secrets
     import socket
 
     import uvicorn
@@ -32,7 +33,9 @@ def desk(
     from promotion.desk.settings import DeskSettings
 
     where = workspace_at(workspace)
-    settings = DeskSettings(name=whoever(), name_header=name_header, public_hosts=tuple(public_host or ()))
+    settings = DeskSettings(
+        token=secrets.token_urlsafe(), name=whoever(), name_header=name_header, public_hosts=tuple(public_host or ())
+    )
     app = create_desk(office(where), settings, where.folder / "reviews")
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

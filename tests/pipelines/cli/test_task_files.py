@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from command import CPFD
+from processes import CPFD
 
 TASK = "task: {name}\ndescription: {description}\nclasses: [good, bad]\n"
 

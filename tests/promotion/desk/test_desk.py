@@ -1,6 +1,7 @@
 """The review desk over HTTP: who is let in, what a decision needs, and that it says what the ledger then holds."""
 
 import re
+import secrets
 
 import pytest
 from run_records import TASK, nominated
@@ -29,7 +30,7 @@ def open_desk(asked, tmp_path):
     """A browser's session at a desk with these settings, let in by its link."""
 
     def opened(**settings) -> TestClient:
-        own = DeskSettings(name="Ada", **settings)
+        own = DeskSettings(token=secrets.token_urlsafe(), name="Ada", **settings)
         client = TestClient(create_desk(asked, own, tmp_path / "reviews"), base_url=ADDRESS, follow_redirects=False)
         assert client.get("/enter", params={"token": own.token}).headers["location"] == "/"
         return client
@@ -44,7 +45,7 @@ def form(client: TestClient, **values: str) -> dict[str, str]:
 
 
 def test_nobody_is_let_in_without_the_link(asked, tmp_path):
-    client = TestClient(create_desk(asked, DeskSettings(), tmp_path), base_url=ADDRESS)
+    client = TestClient(create_desk(asked, DeskSettings(token=secrets.token_urlsafe()), tmp_path), base_url=ADDRESS)
     for path in ("/", f"/tasks/{TASK}", f"/evidence/{TASK}/2", "/desk.css", "/nowhere"):
         assert client.get(path).status_code == 401
     assert client.get("/enter", params={"token": "guessed"}).status_code == 401

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from browsing import SCHEMES, WIDTHS, browsers, faults, needs_browser, overflow
-from command import CPFD
+from processes import CPFD
 from run_records import TASK, nominated
 
 from promotion.ledger.projection import verify

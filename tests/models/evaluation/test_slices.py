@@ -1,0 +1,27 @@
+"""The parts that judging rows are cut into."""
+
+import numpy as np
+import pandas as pd
+
+from models.evaluation.slices import slices_of
+
+
+def rows(**columns) -> pd.DataFrame:
+    times = pd.date_range("2026-06-01", periods=6, tz="UTC")
+    return pd.DataFrame({"published_at": times, "title": "a title", "overlay_text": "text", **columns})
+
+
+def test_rows_are_cut_by_length_time_and_what_is_missing():
+    found = slices_of(
+        rows(title=["", None, "x", "xx", "x" * 40, "x" * 50], overlay_text=["", "t", None, "t", "t", "t"])
+    )
+    assert found["missing text"].tolist() == ["both", "title", "overlay text", "none", "none", "none"]
+    assert found["published"].tolist() == ["first third"] * 2 + ["second third"] * 2 + ["last third"] * 2
+    assert found["length of the texts"].tolist() == ["short"] * 3 + ["middle"] + ["long"] * 2
+    assert {len(each) for each in found.values()} == {6}
+
+
+def test_what_puts_all_rows_into_one_slice_is_left_out():
+    found = slices_of(rows())
+    assert set(found) == {"published"}
+    assert len(np.unique(found["published"])) == 3

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Named, because an installed project has other packages beside its own.
 ROOMS = ("common", "components", "corpus", "feature_repo", "models", "pipelines", "promotion", "reports", "serving")
 # What modules read beside Python: settings of Feast, templates and styles of pages.
-DATA = {".css", ".html", ".yaml"}
+DATA = {".css", ".html", ".js", ".yaml"}
 # A module or class that a text names, for a library to import: Feast's store, TorchServe's handler.
 NAMED = re.compile(rf"\b(?:{'|'.join(ROOMS)})(?:\.\w+)+")
 

@@ -40,14 +40,14 @@ def gate(
     from promotion.gate.policy import GateSettings
     from promotion.gate.reading import read_case
     from promotion.ledger.looks import count_look
-    from promotion.records import identity_of, rows_digest
+    from promotion.records import rows_digest, weights_digest
     from reports.evidence import Evidence, render_report
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
     task, known = json.loads(settings), {**json.loads(Path(facts.path).read_text()), "code_version": code_version}
     warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
     table = pq.read_table(scores.path)
-    look = count_look(ledger_uri, task["task"], rows_digest(table), identity_of(task, known))
+    look = count_look(ledger_uri, task["task"], rows_digest(table), weights_digest(Path(distilled.path)))
     case, changed = read_case(result, table.to_pandas(), Champion.read(Path(champion.path)), task, look, warnings)
     verdict = decide(case, GateSettings.model_validate(task["gate"]), changed)
     Path(decision.path).write_text(verdict.model_dump_json(indent=1))

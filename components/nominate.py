@@ -9,6 +9,7 @@ from components.base import component
 def nominate(
     archive: Input[Artifact],
     parity: Input[Artifact],
+    decision: Input[Artifact],
     task: str,
     run_id: str,
     version: str,
@@ -18,9 +19,11 @@ def nominate(
     """The archive goes to the run, its digest to the version, and the request to the ledger, unless they are there."""
     from pathlib import Path
 
+    from promotion.gate.verdict import Verdict
     from promotion.registry import keep_archive
     from promotion.review import request
 
     keep_archive(tracking_uri, task, run_id, version, Path(archive.path), Path(parity.path))
-    now = request(tracking_uri, ledger_uri, task, run_id, version)
+    judged_against = Verdict.model_validate_json(Path(decision.path).read_text()).champion
+    now = request(tracking_uri, ledger_uri, task, run_id, version, judged_against)
     print(f"{task} version {version} is the {'champion' if now.champion == version else 'challenger'}", flush=True)

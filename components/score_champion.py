@@ -10,13 +10,14 @@ def score_champion(
     catalogue: Input[Dataset],
     clips: Input[Dataset],
     task: str,
+    version: str,
+    archive: str,
     recipe: str,
     tracking_uri: str,
-    ledger_uri: str,
     champion: Output[Artifact],
     champion_scores: Output[Dataset],
 ) -> None:
-    """``champion`` says which version it is, with its settings and threshold, or why it cannot be scored.
+    """``champion`` says which ``version`` it is, with its settings and threshold, or why it cannot be scored.
 
     ``champion_scores`` holds video_id and class probabilities, and no row where there is no champion.
     """
@@ -30,7 +31,7 @@ def score_champion(
 
     settings = Recipe.model_validate_json(recipe)
     rows = read_judging_rows(Path(catalogue.path), Path(clips.path), settings)
-    found, scores = score(tracking_uri, ledger_uri, task, rows, settings.classes)
+    found, scores = score(tracking_uri, task, version, archive, rows, settings.classes)
     Path(champion.path).write_text(found.model_dump_json(indent=1))
     pq.write_table(scores, champion_scores.path)
     print(found.sentence, flush=True)

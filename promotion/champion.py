@@ -7,18 +7,21 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
-from common.errors import UserError
 from models.evaluation.metrics import Threshold
-from promotion.ledger.entries import standings
+from promotion.errors import RegistryError
+from promotion.ledger.entries import Standing, standings
 from promotion.ledger.projection import approved
 from promotion.ledger.store import read_ledger
 from promotion.registry import ARCHIVE_DIGEST, fetch_archive
 from promotion.tracking import connect, in_sentences
-from serving.archive import unpack
-from serving.scoring import score_rows
+from serving.archive import ArchiveError, unpack
+from serving.scoring import StudentError, score_rows
 
+LOST = (ArchiveError, RegistryError, StudentError)  # what another try would not change
 NONE = pa.table({"video_id": pa.array([], pa.string()), "champion": pa.array([], pa.list_(pa.float64()))})
 
 
@@ -44,31 +47,49 @@ class Champion(BaseModel, frozen=True, extra="forbid"):
         return self.lost or f"scored version {self.version}, the champion"
 
 
+def find(ledger_uri: str, task: str) -> tuple[str, str]:
+    """The version of a task's champion, '' for none, and the digest of the archive with which it was approved."""
+    entries = read_ledger(ledger_uri)
+    version = standings(entries).get(task, Standing()).champion
+    return version, approved(entries, task, version)
+
+
 @in_sentences
 def score(
-    tracking_uri: str, ledger_uri: str, task: str, rows: pd.DataFrame, classes: tuple[str, ...]
+    tracking_uri: str, task: str, version: str, archive: str, rows: pd.DataFrame, classes: tuple[str, ...]
 ) -> tuple[Champion, pa.Table]:
-    """The champion that the ledger knows, and its class probabilities of ``rows`` (as ``score_rows`` reads them).
+    """A champion and its class probabilities of ``rows`` (as ``score_rows`` reads them).
 
-    One that cannot be fetched, loaded or asked is not an error here: whether it may be done without is the gate's.
+    One that is gone or cannot be loaded is no error here: whether it may be done without is the gate's. That MLflow or
+    a video cannot be reached is one.
+
+    Args:
+        version: '' for none.
+        archive: the digest of its archive.
     """
-    entries = read_ledger(ledger_uri)
-    standing = standings(entries).get(task)
-    if standing is None or not standing.champion:
+    if not version:
         return Champion(), NONE
-    version = standing.champion
     try:
-        registered = connect(tracking_uri).get_model_version(task, version)
-        if registered.tags.get(ARCHIVE_DIGEST) != approved(entries, task, version):
-            raise UserError("its archive is not the one that was approved")
-        settings = json.loads(registered.tags.get("settings", "{}"))
         with tempfile.TemporaryDirectory() as scratch:
-            archive, _ = fetch_archive(tracking_uri, registered, Path(scratch))
-            folder, serving = unpack(archive, Path(scratch) / "student")
+            registered = _registered(tracking_uri, task, version, archive)
+            packed, _ = fetch_archive(tracking_uri, registered, Path(scratch))
+            folder, serving = unpack(packed, Path(scratch) / "student")
             scores = score_rows(folder, serving["threshold"], rows, classes)
-    except Exception as error:
-        first = str(error).strip().splitlines()[:1]
-        lost = f"version {version}, the champion, cannot be scored: {first[0] if first else type(error).__name__}"
-        return Champion(version=version, lost=lost), NONE
+    except LOST as error:
+        return Champion(version=version, lost=f"version {version}, the champion, cannot be scored: {error}"), NONE
+    settings = json.loads(registered.tags.get("settings", "{}"))
     table = pa.table({"video_id": list(rows.video_id), "champion": scores.tolist()})
     return Champion(version=version, settings=settings, threshold=serving["threshold"]), table
+
+
+def _registered(tracking_uri: str, task: str, version: str, archive: str) -> ModelVersion:
+    """Raises RegistryError if it is gone, or not what was approved."""
+    try:
+        found = connect(tracking_uri).get_model_version(task, version)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise RegistryError("MLflow does not have it any more") from error
+    if found.tags.get(ARCHIVE_DIGEST) != archive:
+        raise RegistryError("its archive is not the one that was approved")
+    return found

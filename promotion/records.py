@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 
-from common.artifacts import CONSTANTS_FILE, EVALUATION, HISTORY_FILE
+from common.artifacts import CONSTANTS_FILE, EVALUATION, HISTORY_FILE, WEIGHTS
 from common.digests import file_digest
 from models.evaluation.judging import Evaluation
 from models.settings import MODALITIES
@@ -60,7 +60,7 @@ class RunRecord:
 
     @property
     def identity(self) -> str:
-        return identity_of(self.settings, self.facts)
+        return _digest([self.settings, *(str(self.facts[key]) for key in FUNCTION_OF)])
 
     @property
     def candidate(self) -> Candidate:
@@ -80,16 +80,16 @@ class RunRecord:
         )
 
 
-def identity_of(settings: dict[str, Any], facts: dict[str, Any]) -> str:
-    """A digest of resolved settings, window, data snapshot, seed and code version."""
-    return _digest([settings, *(str(facts[key]) for key in FUNCTION_OF)])
-
-
 def rows_digest(scores: pa.Table) -> str:
     """A digest of which rows judged: their ids and labels."""
     table = scores.select(["video_id", "label", "split"]).to_pydict()
     rows = zip(table["video_id"], table["label"], table["split"], strict=True)
     return _digest(sorted((video_id, label) for video_id, label, split in rows if split == EVALUATION))
+
+
+def weights_digest(student: Path) -> str:
+    """A digest of which model it is: two runs may train the same."""
+    return file_digest(student / WEIGHTS)
 
 
 def _digest(content: Any) -> str:

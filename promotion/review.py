@@ -14,7 +14,6 @@ from mlflow.utils.mlflow_tags import MLFLOW_USER
 from pydantic import ValidationError
 
 from promotion.errors import RegistryError
-from promotion.gate.policy import GateSettings
 from promotion.ledger.checkpoints import have_key, sign
 from promotion.ledger.entries import LONGEST_REASON, Action, Decision, Entry, Standing, newest, standings
 from promotion.ledger.projection import CHECKPOINT, approved, set_aliases
@@ -41,10 +40,13 @@ def standing(ledger_uri: str, task: str) -> Standing:
 
 
 @in_sentences
-def request(tracking_uri: str, ledger_uri: str, task: str, run_id: str, version: str) -> Standing:
+def request(tracking_uri: str, ledger_uri: str, task: str, run_id: str, version: str, judged_against: str) -> Standing:
     """Note that a version, whose archive is proven, asks to serve; it becomes the challenger unless it serves already.
 
     Twice is the same as once. Who asks is whose run it was, and the reason is its verdict's.
+
+    Args:
+        judged_against: the champion that the gate compared it with; '' for none.
     """
     client = connect(tracking_uri)
     tags, run = client.get_model_version(task, version).tags, client.get_run(run_id).data.tags
@@ -53,13 +55,15 @@ def request(tracking_uri: str, ledger_uri: str, task: str, run_id: str, version:
         now, asked = standings(entries).get(task, Standing()), newest(entries, task, version, "requested")
         serves = version == now.champion and approved(entries, task, version) == tags[ARCHIVE_DIGEST]
         # An archive that was lost is packed again: other bytes, which nobody has approved.
-        asks = version == now.challenger and asked is not None and asked.archive == tags[ARCHIVE_DIGEST]
+        known = None if asked is None else (asked.archive, asked.former)
+        asks = version == now.challenger and known == (tags[ARCHIVE_DIGEST], judged_against)
         if serves or asks:
             return None
         return Decision(
             task=task,
             action="requested",
             version=version,
+            former=judged_against,
             by=run.get(MLFLOW_USER, "unknown"),
             reason=tags.get("verdict", "")[:LONGEST_REASON],
             evidence=tags.get(EVIDENCE_DIGEST, ""),
@@ -77,7 +81,8 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
     """Make a version that asked to serve the champion. Returns it and the former champion ('' for none).
 
     Raises:
-        RegistryError: it never asked, was rejected since, serves already, or the policy wants another person.
+        RegistryError: it never asked, was rejected since, serves already, was judged against another champion than
+            serves now, or the policy wants another person.
         ArchiveError: its archive is not the one that asked.
     """
     client = _client(office.tracking_uri, task)
@@ -94,6 +99,12 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
             raise RegistryError(f"{asked.by} rejected {task} version {version}: run it again to have it ask anew")
         if asked.archive != digest:
             raise RegistryError(f"the archive of {task} version {version} is not the one that asked to serve")
+        if asked.former != now.champion:
+            judged, serves = (f"version {each}" if each else "none" for each in (asked.former, now.champion))
+            raise RegistryError(
+                f"{task} version {version} was judged against {judged} as the champion, which is {serves} now: "
+                "run it again to have it judged anew"
+            )
         if _wants_another(found) and _same(by, asked.by):
             raise RegistryError(f"{by} asked for {task} version {version}: this task wants another person to approve")
         return _about(asked, "approved", now.champion, by, reason)
@@ -121,17 +132,22 @@ def reject(office: Office, task: str, version: str, by: str, reason: str) -> Non
 
 
 @in_sentences
-def rollback(office: Office, task: str, by: str, reason: str) -> tuple[str, str]:
+def rollback(office: Office, task: str, by: str, reason: str, to: str | None = None) -> tuple[str, str]:
     """Make the version that served before the champion again. Returns it and the one that it replaces.
 
+    Args:
+        to: the version that is expected to be; None for whichever it is.
+
     Raises:
-        RegistryError: none served before, or its archive is not the one that was approved.
+        RegistryError: none served before, another than expected did, or its archive is not the one that was approved.
     """
     client = _client(office.tracking_uri, task)
 
     def decide(entries: Sequence[Entry], now: Standing) -> Decision:
         if len(now.champions) < 2:
             raise RegistryError(f"no version of {task} served before {now.champion or 'any other'}")
+        if to not in (None, now.champions[-2]):
+            raise RegistryError(f"the way back leads to version {now.champions[-2]} of {task} now, not to {to}")
         former = newest(entries, task, now.champions[-2], "approved")
         assert former is not None  # noqa: S101 - who served was approved
         if _archive_digest(office, _version(client, task, former.version)) != former.archive:
@@ -202,8 +218,9 @@ def _archive_digest(office: Office, version: ModelVersion) -> str:
 
 
 def _wants_another(version: ModelVersion) -> bool:
+    """Read as it is: settings of an older version may have others beside it."""
     settings = json.loads(version.tags.get("settings", "{}"))
-    return GateSettings.model_validate(settings.get("gate", {})).approver == "another"
+    return bool(settings.get("gate", {}).get("approver") == "another")
 
 
 def _same(name: str, other: str) -> bool:

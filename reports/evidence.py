@@ -134,5 +134,12 @@ def _slider(evidence: Evidence) -> dict[str, Any] | None:
     threshold = evaluation.models["student"].threshold
     if not isinstance(threshold, float):
         return None
-    counts = counts_by_threshold(evidence.probabilities["student"][:, 1], evidence.labels == 1)
-    return {"counts": counts, "steps": STEPS, "at": round(threshold * STEPS), "looked_for": evaluation.classes[1]}
+    scores, positive = evidence.probabilities["student"][:, 1], evidence.labels == 1
+    return {
+        "counts": counts_by_threshold(scores, positive, np.linspace(0, 1, STEPS + 1)),
+        "steps": STEPS,
+        "at": round(threshold * STEPS),
+        "threshold": threshold,
+        "now": counts_by_threshold(scores, positive, np.array([threshold]))[0],
+        "looked_for": evaluation.classes[1],
+    }

@@ -6,33 +6,41 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pandas as pd
+from safetensors import SafetensorError
 
 from common.errors import UserError
 from models.evaluation.metrics import Threshold
 from serving.predictor import Predictor, RawInput
 
+
+class StudentError(UserError):
+    """A student that cannot be asked. The message says why."""
+
+
 BATCH = 32  # clips in memory at once
 
 
 def score_rows(folder: Path, threshold: Threshold, rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
-    """Class probabilities (N, C) of a student's folder, in the order of ``classes``.
+    """Class probabilities (N, C) by a student's folder.
 
     Args:
         rows: video_id, title, overlay_text, media_uri (null for none).
 
     Raises:
-        UserError: the student knows other classes.
+        StudentError: the student cannot be loaded, or its classes are others, or in another order.
         MediaError: a video that it needs is not there, or cannot be decoded.
     """
-    predictor = Predictor.load(folder, threshold)
-    if set(predictor.model.config.classes) != set(classes):
-        known = ", ".join(predictor.model.config.classes)
-        raise UserError(f"it tells other classes apart than the task does now: {known}")
+    try:
+        predictor = Predictor.load(folder, threshold)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise StudentError(f"it cannot be loaded any more: {str(error).strip().splitlines()[0]}") from error
+    if (known := tuple(predictor.model.config.classes)) != classes:
+        raise StudentError(f"its classes are {', '.join(known)}, and the task's {', '.join(classes)}")
     answers = []
     for start in range(0, len(rows), BATCH):
         inputs = list(_inputs(rows.iloc[start : start + BATCH], predictor.reads_frames))
         answers += predictor.answer([predictor.clip(each) for each in inputs], inputs)
-    return np.array([[answer.scores[label] for label in classes] for answer in answers])
+    return np.array([list(answer.scores.values()) for answer in answers])
 
 
 def _inputs(rows: pd.DataFrame, with_video: bool) -> Iterator[RawInput]:

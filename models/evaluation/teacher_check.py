@@ -6,11 +6,7 @@ from pydantic import BaseModel
 from models.distillation.settings import DistillationSettings
 from models.evaluation.judging import EvaluationError
 from models.evaluation.metrics import roc_auc
-from models.evaluation.resampling import ranking_differences, weighted_roc_auc
-
-# If both models are equal, all of n groups favour the baseline in 0.5**n of cases. For 5 that is 3.1 %, more than the
-# 2.5 % on one side of a 95 % interval, so that even this proves nothing; for 6 it is 1.6 %.
-FEWEST_GROUPS = 6
+from models.evaluation.resampling import FEWEST_GROUPS, ranking_differences, weighted_roc_auc
 
 
 class TeacherComparison(BaseModel, frozen=True, extra="forbid"):

@@ -60,7 +60,8 @@ def _ended(run: dict) -> str:
     if run.get("passed") is None:
         return "finished"
     version = f", version {run['version']}" if run.get("version") else ""
-    return f"{'passed' if run['passed'] else 'not passed'}{version}  F1 {run['difference']:+.4f}"
+    verdict = run.get("verdict") or ("passed" if run["passed"] else "failed")  # runs of older versions have none
+    return f"{verdict}{version}  F1 {run['difference']:+.4f}"
 
 
 def clean(

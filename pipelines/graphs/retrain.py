@@ -10,6 +10,7 @@ from components.check_parity import check_parity
 from components.check_teacher import check_teacher
 from components.distill_student import distill_student
 from components.evaluate import evaluate
+from components.find_champion import find_champion
 from components.gate import gate
 from components.nominate import nominate
 from components.package import package
@@ -44,8 +45,9 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
         networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
         peers = score_peers(**rows, privileged=privileged, seed=seed).outputs["peer_scores"]
-        kept = {"tracking_uri": inputs.tracking_uri, "ledger_uri": inputs.ledger_uri}
-        served = score_champion(**rows, task=task.task, **kept).after(distilled)  # who serves then is who is judged
+        serving = find_champion(task=task.task, ledger_uri=inputs.ledger_uri)
+        serving.after(distilled)  # trainings take hours, in which another may be approved
+        served = score_champion(**rows, task=task.task, **serving.outputs, tracking_uri=inputs.tracking_uri)
         champion = served.outputs["champion"]
         judged = evaluate(
             **rows,
@@ -86,8 +88,15 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         )
         on_gpu(task, baseline, teacher, scored, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
-            nominated = _nominated(task, inputs, rows["catalogue"], networks["distilled"], evidence, registered.outputs)
-        never_from_cache(served, registered, nominated)
+            nominated = _nominated(
+                task,
+                inputs,
+                rows["catalogue"],
+                networks["distilled"],
+                {**evidence, "decision": decided.outputs["decision"]},
+                registered.outputs,
+            )
+        never_from_cache(serving, registered, nominated)
 
     return pipeline(task, "", build)
 
@@ -109,6 +118,7 @@ def _nominated(
     )
     return nominate(
         archive=archive,
+        decision=evidence["decision"],
         parity=parity.outputs["parity"],
         task=task.task,
         run_id=registered["run_id"],

@@ -70,6 +70,7 @@ def _finished(request: Request, result: RunResult, workspace: Workspace) -> Fini
         result.state.last[1],
         made_by=result.made_by,
         passed=outcome.verdict.passed,
+        verdict=outcome.verdict.outcome,
         difference=outcome.evaluation.difference,
         version=outcome.version,
     )

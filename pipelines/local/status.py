@@ -15,7 +15,7 @@ def task_status(workspace: Workspace, task: str | None = None, newest: int = 5) 
     """A row a task that has run: task, champion, challenger (versions, or None) and ``runs``, newest first.
 
     A run has run, status (running, finished, failed, stopped), step, reason, started (seconds after 1970), seconds; a
-    finished main job also passed, difference (in F1) and version.
+    finished main job also passed, verdict, difference (in F1) and version.
     """
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for state in run_states(workspace.runs):

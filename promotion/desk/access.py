@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from promotion.desk.settings import DeskSettings
 
@@ -19,10 +19,10 @@ DESK_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 # A run's page has scripts of its own, and shows texts that anybody may have uploaded: it is kept apart from the desk,
-# by an origin of its own, and can neither send nor fetch anything.
+# by an origin of its own, fetches nothing and reaches nothing of the desk.
 EVIDENCE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts allow-popups"
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
 )
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
@@ -74,7 +74,8 @@ def who(request: Request, settings: DeskSettings) -> str | None:
 def _enter(request: Request, settings: DeskSettings) -> Response:
     if not _same(request.query_params.get("token", ""), settings.token):
         return PlainTextResponse("This link is of another desk: take the one that 'cpfd desk' printed last.", 401)
-    response = RedirectResponse("/", 303)
+    # A page of the desk goes on, not a redirect: browsers send no strict cookie where another page led here.
+    response = HTMLResponse('<!doctype html><meta http-equiv="refresh" content="0; url=/"><a href="/">Review desk</a>')
     response.set_cookie(COOKIE, settings.token, httponly=True, samesite="strict")
     return response
 

@@ -80,7 +80,7 @@ class Desk:
             if not by.strip() or not reason.strip():
                 raise UserError("a decision needs a name and a reason")
             if decision == "rollback":
-                rollback(self.office, task, by, reason)
+                rollback(self.office, task, by, reason, to=version)
             else:
                 (approve if decision == "approve" else reject)(self.office, task, version, by, reason)
         except UserError as error:  # nothing was decided, and what was typed is not lost

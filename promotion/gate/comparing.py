@@ -4,7 +4,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from models.evaluation.resampling import SWAPS, GroupCounts, swap_test
+from models.evaluation.resampling import FEWEST_GROUPS, SWAPS, GroupCounts, swap_test
 from promotion.gate.case import SEED, STUDENT, Case
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import FAILED, PASSED, TOO_FEW, Finding, Outcome
@@ -12,16 +12,17 @@ from promotion.gate.verdict import FAILED, PASSED, TOO_FEW, Finding, Outcome
 POWER = 0.8  # of finding a difference that is there: the convention (Cohen 1988)
 
 
-def interval(samples: np.ndarray, alpha: float = 0.05) -> tuple[float, float]:
-    """The ends of the middle 1 - alpha of resampled values; those that lack a class (NaN) do not count."""
-    low, high = np.nanquantile(samples, [alpha / 2, 1 - alpha / 2])
+def interval(samples: np.ndarray) -> tuple[float, float]:
+    """The ends of the middle 95 % of resampled values; those that lack a class (NaN) do not count."""
+    low, high = np.nanquantile(samples, [0.025, 0.975])
     return float(low), float(high)
 
 
 def judged_samples(case: Case, against: str, counts: GroupCounts | None = None) -> np.ndarray:
     """The student's difference in what judges over resampled groups."""
-    values = case.ruler.values((counts or case.counts).resampled(SEED))
-    return values[:, case.place(STUDENT)] - values[:, case.place(against)]
+    pair = (counts or case.counts).pair(case.place(STUDENT), case.place(against))
+    values = case.ruler.values(pair.resampled(SEED))
+    return values[:, 0] - values[:, 1]
 
 
 def smallest_shown(spread: float, alpha: float) -> float:
@@ -42,7 +43,8 @@ def superior(case: Case, against: str, gate: GateSettings) -> Finding:
     shown = smallest_shown(test.spread, alpha)
     outcome: Outcome = PASSED
     if test.p_value > alpha or test.difference <= 0:
-        ruled_out = interval(samples, 2 * alpha)[1] < gate.worthwhile
+        reach = NormalDist().inv_cdf(1 - alpha) * float(samples.std())
+        ruled_out = test.difference + reach < gate.worthwhile and case.counts.groups >= FEWEST_GROUPS
         outcome = FAILED if ruled_out else TOO_FEW
     reason = (
         f"{_both(case, against)}: {test.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f}, "
@@ -68,35 +70,40 @@ def _wanted(case: Case, difference: float, shown: float) -> str:
     return f", and the one seen would need about {len(case.labels) * (shown / difference) ** 2:,.0f} rows"
 
 
-def not_worse(samples: np.ndarray, margin: float, alpha: float) -> Outcome:
+def not_worse(case: Case, difference: float, samples: np.ndarray, margin: float, alpha: float) -> Outcome:
     """Whether a difference is above -margin for sure, below zero for sure, or neither.
+
+    The one-sided bounds are those of a normal distribution: a small alpha lies beyond the ends of 1,000 resamples.
 
     Args:
         samples: the difference over resampled groups.
         alpha: the share of models worse by the margin that may pass.
     """
-    low, high = interval(samples, 2 * alpha)  # one-sided
-    if low > -margin:
+    if case.counts.groups < FEWEST_GROUPS:
+        return TOO_FEW
+    reach = NormalDist().inv_cdf(1 - alpha) * float(np.nanstd(samples))
+    if difference - reach > -margin:
         return PASSED
-    return FAILED if high < 0 else TOO_FEW
+    return FAILED if difference + reach < 0 else TOO_FEW
 
 
 def non_inferior(case: Case, against: str, gate: GateSettings) -> Finding:
     """Whether the student is at most by the margin worse in what judges, by a paired group bootstrap."""
-    alpha, samples = gate.alpha_of(case.look), judged_samples(case, against)
+    samples = judged_samples(case, against)
     difference = case.judged(STUDENT) - case.judged(against)
-    outcome = not_worse(samples, gate.margin, alpha)
     low, high = interval(samples)
-    surely = interval(samples, 2 * alpha)[0]
     reason = (
-        f"{_both(case, against)}: {difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f}), "
-        f"surely above {surely:+.4f}; a refresh may be {gate.margin:.4f} worse"
+        f"{_both(case, against)}: {difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f}); "
+        f"a refresh may be {gate.margin:.4f} worse"
     )
+    outcome = not_worse(case, difference, samples, gate.margin, gate.alpha_of(case.look))
     return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-gate.margin)
 
 
 def within_tolerance(case: Case, gate: GateSettings, told: str, difference: float, samples: np.ndarray) -> Finding:
     """Whether the student is not worse than who serves, by more than the tolerance.
+
+    At the same alpha for every look: who passes must besides be better, and that is what looks make likelier by chance.
 
     Args:
         told: what the difference is of; more is better.
@@ -107,5 +114,5 @@ def within_tolerance(case: Case, gate: GateSettings, told: str, difference: floa
         f"{told} {difference:+.4f} against the {case.reference} (95 % interval {low:+.4f} to {high:+.4f}); "
         f"it may be {gate.tolerance:.4f} worse"
     )
-    outcome = not_worse(samples, gate.tolerance, gate.alpha_of(case.look))
+    outcome = not_worse(case, difference, samples, gate.tolerance, gate.alpha)
     return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-gate.tolerance)

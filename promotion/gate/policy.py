@@ -22,7 +22,7 @@ CheckName = Literal[
 # A required check must pass; what an advisory one finds is told, and left to the reviewer.
 Level = Literal["required", "advisory", "off"]
 # Strict, but for three. A student may be worth serving that closes little of a large gap; the recall volume is the
-# paper's online measure, which few rows can tell; warnings of the data are read by the reviewer in any case.
+# paper's online measure, which few rows can tell; a warning of the data need not concern the student.
 LEVELS: dict[CheckName, Level] = {"gap_closed": "advisory", "recall_volume": "advisory", "data": "advisory"}
 # A refresh is the scheduled retraining of the champion's recipe on newer rows, a change is all else.
 Policy = Literal["change", "refresh"]

@@ -12,7 +12,7 @@ TOO_FEW: Final = "not enough rows"
 Outcome = Literal["passed", "failed", "not enough rows"]
 
 
-class Part(BaseModel, frozen=True, extra="forbid"):
+class Part(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """One slice of a check over several: how many rows and positives it has, and the student's difference there."""
 
     name: str
@@ -23,7 +23,7 @@ class Part(BaseModel, frozen=True, extra="forbid"):
     p_value: float
 
 
-class Finding(BaseModel, frozen=True, extra="forbid"):
+class Finding(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """What a check found. ``reason`` is a clause; ``interval`` is of 95 %, ``bound`` what ``value`` is held against."""
 
     outcome: Outcome

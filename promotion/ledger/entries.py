@@ -19,9 +19,9 @@ FIRST = "0" * 64  # what stands where the first entry would name the one before
 class Decision(BaseModel, frozen=True, extra="forbid"):
     """What somebody decided about a version of a task's model, and why.
 
-    ``former`` is the champion that an approval replaces or that a way back leaves, '' for none. The digests (SHA-256)
-    are of what it was decided on: the run's evidence, the archive and the evaluation rows. What is judged has no
-    version yet: ``candidate`` is the digest of what its run is a function of.
+    ``former`` is the champion that a request was judged against, an approval replaces or a way back leaves; '' for
+    none. The digests (SHA-256) are of what it was decided on: the run's evidence, the archive and the evaluation rows.
+    What is judged has no version yet: ``candidate`` is the digest of its weights.
     """
 
     task: str = Field(min_length=1)

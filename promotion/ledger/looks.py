@@ -14,7 +14,7 @@ def count_look(ledger_uri: str, task: str, rows: str, candidate: str) -> int:
     The same candidate is one look, however often it is judged: it is the same model.
 
     Args:
-        candidate: the digest of what its run is a function of.
+        candidate: the digest of its weights.
     """
 
     def decide(entries: Sequence[Entry]) -> Decision | None:

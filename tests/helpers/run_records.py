@@ -14,7 +14,7 @@ from promotion.gate.verdict import Verdict
 from promotion.ledger.entries import Standing
 from promotion.records import RunRecord, record_run
 from promotion.registry import keep_archive
-from promotion.review import request
+from promotion.review import request, standing
 
 TASK = "low_quality"
 FACTS = {
@@ -98,7 +98,7 @@ def nominated(tracking_uri: str, ledger_uri: str, folder: Path, name: str, conte
     run_id, version = record_run(tracking_uri, record(folder / name, name, **changes))
     packed, parity = archive(folder / f"{name}-archive", content)
     keep_archive(tracking_uri, TASK, run_id, version, packed, parity)
-    return request(tracking_uri, ledger_uri, TASK, run_id, version)
+    return request(tracking_uri, ledger_uri, TASK, run_id, version, standing(ledger_uri, TASK).champion)
 
 
 class Tracked:

@@ -223,3 +223,22 @@ def test_a_student_that_is_run_again_after_a_rejection_asks_again(three, tmp_pat
         "3",
         "2",
     ]
+
+
+def test_a_version_is_approved_only_over_the_champion_that_it_was_judged_against(office, tmp_path):
+    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "one", "first")
+    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "two", "second", seed=8)  # both: there was no champion
+    approve(office, TASK, "1", "Ada", "the first")
+    with pytest.raises(
+        RegistryError, match="version 2 was judged against none as the champion, which is version 1 now"
+    ):
+        approve(office, TASK, "2", "Ada", "better")
+    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "two again", "second", seed=8)  # judged anew
+    assert approve(office, TASK, "2", "Ada", "better") == ("2", "1")
+
+
+def test_a_way_back_that_leads_elsewhere_than_expected_is_refused(three):
+    approve(three, TASK, "3", "Ada", "better")
+    with pytest.raises(RegistryError, match="leads to version 1 of low_quality now, not to 2"):
+        rollback(three, TASK, "Ada", "complaints", to="2")
+    assert rollback(three, TASK, "Ada", "complaints", to="1") == ("1", "3")

@@ -98,7 +98,7 @@ def test_frames_of_a_clip_become_small_pictures(artifacts, catalogue):
 
 def test_the_slider_counts_what_each_threshold_decides():
     scores, positive = np.array([0.1, 0.5, 0.5, 0.9]), np.array([False, True, False, True])
-    counts = counts_by_threshold(scores, positive)
-    assert counts[0] == [2, 2, 0, 0]
-    assert counts[100] == [2, 1, 0, 1]  # at the threshold itself a row is decided on
-    assert counts[200] == [0, 0, 2, 2]
+    none, half, all_rows = counts_by_threshold(scores, positive, np.array([0, 0.5, 1]))
+    assert none == [2, 2, 0, 0]
+    assert half == [2, 1, 0, 1]  # at the threshold itself a row is decided on
+    assert all_rows == [0, 0, 2, 2]

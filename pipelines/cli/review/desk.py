@@ -1,5 +1,7 @@
 """'cpfd desk': the reviewer's page."""
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +9,8 @@ import typer
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
 from pipelines.cli.output import out
 from pipelines.cli.review.decisions import office, whoever
+
+OWNER_ONLY = 0o600
 
 
 def desk(
@@ -43,9 +47,19 @@ def desk(
             listening.bind(("127.0.0.1", port))
         except OSError as error:
             raise UserError(f"port {port} is taken: give another with --port, 0 for any") from error
+        listening.listen()  # so that a browser that is early waits
         address = f"http://127.0.0.1:{listening.getsockname()[1]}{ENTRANCE}?token={settings.token}"
         out.print(f"Review desk: {address}\nWhoever has this link can decide. Stop with Ctrl-C.")
         if launch:
-            typer.launch(address)
+            _open(where.folder / "desk.html", address)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
         server.run(sockets=[listening])
+
+
+def _open(page: Path, address: str) -> None:
+    """Open the address by way of a file for its owner alone: a command's arguments are seen by all of the machine."""
+    page.unlink(missing_ok=True)
+    handle = os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+    with os.fdopen(handle, "w") as file:
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
+    typer.launch(page.as_uri())

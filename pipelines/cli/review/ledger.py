@@ -92,7 +92,8 @@ def repair(workspace: WorkspaceOption = HERE) -> None:
 def _table(entries: Sequence["Entry"]) -> Table:
     table = Table("", "when (UTC)", "task", "version", "", "by", "why", box=None)
     for each in entries:
-        action = f"{each.action}, for version {each.former}" if each.former else each.action
+        how = "judged against" if each.action == "requested" else "for"
+        action = f"{each.action}, {how} version {each.former}" if each.former else each.action
         table.add_row(
             str(each.number),
             _time(each.at),

@@ -20,6 +20,8 @@ def recall_volume(case: Case, gate: GateSettings) -> Finding:
         return Finding(outcome=PASSED, reason="more than two classes: none is recalled")
     rarer = case.ruler.rarer
     share = float((case.models[case.reference].decisions == rarer).mean())
+    if not share:
+        return Finding(outcome=PASSED, reason=f"the {case.reference} decides on no video: there is no volume to equal")
     positive = case.labels == rarer
     rates = [
         _hit_rate(positive, case.models[name].probabilities[:, rarer], share) for name in (STUDENT, case.reference)

@@ -31,8 +31,8 @@ def test_the_steps_are_those_of_the_design(compiled):
     inside = set(compiled[0]["components"][f"comp-{condition}"]["dag"]["tasks"])
     assert steps == {
         "select-window", "validate-data", "retrieve-features", "validate-features", "decode-clips", "train-baseline",
-        "train-teacher", "score-teacher", "check-teacher", "distill-student", "score-peers", "evaluate", "gate",
-        "register",
+        "train-teacher", "score-teacher", "check-teacher", "distill-student", "score-peers", "find-champion",
+        "score-champion", "evaluate", "gate", "register",
     }  # fmt: skip
     assert inside == {"package", "check-parity", "nominate"}
 
@@ -67,7 +67,7 @@ def code_of_steps(spec: dict) -> dict[str, str]:
 def test_every_step_is_given_the_digest_of_its_own_code(compiled):
     """The steps inside the condition too."""
     given = code_of_steps(compiled[0])
-    assert len(given) == 17
+    assert len(given) == 19
     assert set(given) == {name.removeprefix("exec-") for name in compiled[0]["deploymentSpec"]["executors"]}
     assert len(set(given.values())) == len(given)
     for step, code in given.items():
@@ -94,5 +94,5 @@ def test_steps_that_import_what_changed_repeat_and_others_do_not(compiled, tmp_p
 def test_other_files_of_start_weights_repeat_every_step(compiled, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "named_files_digest", lambda _: "of other weights")
     before, after = code_of_steps(compiled[0]), code_of_steps(compiled_again(tmp_path))
-    assert len(after) == 17
+    assert len(after) == 19
     assert not [step for step in before if before[step] == after[step]]

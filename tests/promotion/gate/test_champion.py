@@ -3,7 +3,7 @@
 import pandas as pd
 from run_records import TASK, Tracked, nominated
 
-from promotion.champion import Champion, score
+from promotion.champion import Champion, find, score
 from promotion.ledger.looks import count_look
 from promotion.ledger.projection import verify
 from promotion.ledger.store import read_ledger
@@ -12,8 +12,12 @@ from promotion.review import approve
 ROWS = pd.DataFrame({"video_id": ["a"], "title": ["x"], "overlay_text": [None], "media_uri": [None]})
 
 
+def scored(office):
+    return score(office.tracking_uri, TASK, *find(office.ledger_uri, TASK), ROWS, ("no", "yes"))
+
+
 def test_without_a_champion_there_is_nothing_to_score(office):
-    found, scores = score(office.tracking_uri, office.ledger_uri, TASK, ROWS, ("no", "yes"))
+    found, scores = scored(office)
     assert found == Champion()
     assert scores.num_rows == 0
     assert found.sentence == "there is no champion yet"
@@ -22,7 +26,7 @@ def test_without_a_champion_there_is_nothing_to_score(office):
 def test_a_champion_that_cannot_be_loaded_is_lost_and_says_why(office, tmp_path):
     nominated(office.tracking_uri, office.ledger_uri, tmp_path, "one", "no archive at all")
     approve(office, TASK, "1", "Ada", "the first")
-    found, scores = score(office.tracking_uri, office.ledger_uri, TASK, ROWS, ("no", "yes"))
+    found, scores = scored(office)
     assert (found.version, scores.num_rows) == ("1", 0)
     assert "version 1, the champion, cannot be scored: low_quality.mar is no archive of a student" in found.lost
 
@@ -31,7 +35,7 @@ def test_a_champion_whose_archive_is_not_the_approved_one_is_lost(office, tmp_pa
     nominated(office.tracking_uri, office.ledger_uri, tmp_path, "one", "first")
     approve(office, TASK, "1", "Ada", "the first")
     Tracked(office.tracking_uri).client.set_model_version_tag(TASK, "1", "archive_sha256", "0" * 64)
-    found, _ = score(office.tracking_uri, office.ledger_uri, TASK, ROWS, ("no", "yes"))
+    found, _ = scored(office)
     assert "its archive is not the one that was approved" in found.lost
 
 

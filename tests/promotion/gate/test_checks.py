@@ -144,3 +144,24 @@ def test_more_than_two_classes_are_judged_alike():
         slices={"published": np.where(np.arange(900) < 450, "early", "late")},
     )
     assert {run(name, three, GateSettings(checks={name: "required"})).outcome for name in CHECKS} == {PASSED}
+
+
+def test_a_loss_in_a_slice_is_a_loss_at_every_look():
+    assert run("slices", replace(lost_late(case()), look=40), GateSettings()).outcome == FAILED
+
+
+def test_few_groups_are_too_few_however_many_rows_they_have():
+    same = replace(case(), groups=np.zeros(2_000, int))
+    found = {
+        name: run(name, same, GateSettings(checks={name: "required"})).outcome
+        for name in ("baseline", "ranking", "calibration", "recall_volume")
+    }
+    assert set(found.values()) == {TOO_FEW}
+
+
+def test_who_decides_on_no_video_has_no_volume_to_equal():
+    of = case()
+    silent = replace(of.models["baseline"], decisions=np.zeros(2_000, int))
+    found = run("recall_volume", replace(of, models={**of.models, "baseline": silent}), GateSettings())
+    assert found.outcome == PASSED
+    assert "decides on no video" in found.reason

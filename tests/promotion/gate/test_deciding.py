@@ -102,3 +102,9 @@ def nan(of: Predictions) -> Predictions:
 
 def fewer(of: Predictions) -> Predictions:
     return Predictions(of.probabilities[1:], of.decisions[1:])
+
+
+def test_where_nothing_is_asked_a_student_passes_and_the_reason_says_so():
+    verdict = decide(case(), GateSettings(checks=dict.fromkeys(CHECKS, "off")))
+    assert verdict.passed
+    assert verdict.reason == "the task asks for nothing: every check is off"

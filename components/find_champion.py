@@ -1,0 +1,13 @@
+"""Find out which version serves now, so that what follows from it is done anew when another does."""
+
+from typing import NamedTuple
+
+from components.base import component
+
+
+@component()
+def find_champion(task: str, ledger_uri: str) -> NamedTuple("Serving", version=str, archive=str):  # type: ignore[valid-type]
+    """By the ledger: the version, '' for none, and the digest of the archive that was approved."""
+    from promotion.champion import find
+
+    return find(ledger_uri, task)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def demo(
     workspace: WorkspaceOption = HERE,
-    videos: Annotated[int, typer.Option(min=60, help="Videos to simulate.")] = 4000,
+    videos: Annotated[int, typer.Option(min=60, help="Videos to simulate.")] = 8000,
     task: Annotated[str, typer.Option(help="The task to run.")] = "low_quality",
 ) -> None:
     """The main job on simulated videos: corpus, run, promotion, TorchServe, and its answer to a held-out video."""

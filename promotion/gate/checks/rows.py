@@ -19,5 +19,6 @@ def positives(case: Case, gate: GateSettings) -> Finding:
 def data(case: Case, _: GateSettings) -> Finding:
     """No warning of the checks of the raw window. What is surely wrong, or leaks, stopped the run before."""
     count = len(case.warnings)
-    reason = "; ".join(case.warnings) if count else "the checks of the raw window warn of nothing"
+    named = "; ".join(warning.partition(":")[0] for warning in case.warnings)
+    reason = f"the checks of the raw window warn: {named}" if count else "the checks of the raw window warn of nothing"
     return Finding(outcome=FAILED if count else PASSED, reason=reason, value=count, bound=0)

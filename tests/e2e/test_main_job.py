@@ -36,7 +36,7 @@ def runs_of(workspace, task, name=None):
 
 def test_every_step_ran_and_the_student_is_challenger(first, workspace, lenient):
     assert list(first.result.steps)[-3:] == ["package", "check-parity", "nominate"]
-    assert len(first.result.steps) == 17
+    assert len(first.result.steps) == 19
     assert first.outcome.verdict.passed
     version = by_alias(client_of(workspace), lenient.task, "challenger")
     for key in ("window_start", "window_end", "snapshot", "seed", "code_version", "settings"):

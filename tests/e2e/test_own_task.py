@@ -117,7 +117,7 @@ def test_a_second_run_takes_seconds_and_registers_nothing_twice(first, cpfd, pla
     assert repeated <= {"find-champion", "gate", "register", "nominate"}
     assert again["version"] == first["version"]
     assert again["metrics"] == first["metrics"]
-    assert seconds < 60  # the first one takes minutes; noisy machines take longer
+    assert seconds < 120  # the first one takes minutes; noisy machines take longer
     status = json.loads(ask(cpfd, place, "status", "spam", "--json").stdout)
     assert status[0]["challenger"] == "1"
     assert len(status[0]["runs"]) == 2

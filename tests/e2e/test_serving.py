@@ -135,6 +135,7 @@ def test_the_next_run_scores_the_champion_again_through_its_archive(champion, wo
     student, served = (np.stack(scores[name].to_numpy()) for name in ("student", "champion"))
     np.testing.assert_allclose(served, student, atol=1e-4)
     assert "A refresh: the settings are those of version" in found.report.read_text()
+    assert cpfd("reject", lenient.task, found.version, "--reason", "it is the same").returncode == 0
 
 
 def test_a_reviewer_is_led_to_the_evidence(champion, lenient, cpfd):

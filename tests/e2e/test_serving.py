@@ -122,7 +122,7 @@ def test_who_approved_what_and_why_is_known_afterwards(champion, lenient, cpfd):
     assert "served before" in cpfd("rollback", lenient.task, "--reason", "complaints").stderr
 
 
-def test_the_next_run_scores_the_champion_again_through_its_archive(champion, workspace, lenient, first, again):
+def test_the_next_run_scores_the_champion_again_through_its_archive(champion, lenient, first, again, cpfd):
     gate = GateSettings(checks=dict.fromkeys(CHECKS, "advisory"))
     found = again(lenient.model_copy(update={"gate": gate})).outcome
     verdict, before = found.verdict, first.outcome.verdict

@@ -104,7 +104,7 @@ def without_triggers(connection: sqlite3.Connection) -> None:
     [
         "UPDATE promotion_ledger SET entry = replace(entry, 'Ada', 'Eve') WHERE number = 2",
         "UPDATE promotion_ledger SET entry = 'nonsense' WHERE number = 2",
-        "UPDATE promotion_ledger SET digest = replace(digest, '1', '2') WHERE number = 2",
+        "UPDATE promotion_ledger SET digest = upper(digest) || '-' WHERE number = 2",
         "UPDATE promotion_ledger SET number = 9 WHERE number = 2",
     ],
 )

@@ -64,7 +64,7 @@ def test_a_run_is_recorded_registered_and_fetched_through_a_server(server, tmp_p
     packed, parity = archive(tmp_path / "archive", "bytes")
     for _ in range(2):
         keep_archive(server, TASK, run_id, version, packed, parity)
-        assert request(server, office.ledger_uri, TASK, run_id, version).challenger == "1"
+        assert request(server, office.ledger_uri, TASK, run_id, version, "").challenger == "1"
     assert approve(office, TASK, "1", "reviewer", "better") == ("1", "")
     path, digest = fetch_archive(server, champions(server)[TASK], tmp_path)
     assert (path.read_text(), digest) == ("bytes", digest_of("bytes"))

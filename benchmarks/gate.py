@@ -15,8 +15,9 @@ import numpy as np
 from scipy.stats import norm
 
 from common.source import code_version
+from models.evaluation.judging import BASELINE, CHAMPION, STUDENT, TEACHER
 from models.evaluation.metrics import Ruler, decide
-from promotion.gate.case import BASELINE, CHAMPION, STUDENT, TEACHER, Case, Predictions
+from promotion.gate.case import Case, Predictions
 from promotion.gate.deciding import promoted
 from promotion.gate.policy import GateSettings, Policy
 
@@ -92,7 +93,7 @@ def weaker(by: float, prevalence: float) -> float:
     return high
 
 
-def world(rows: int, prevalence: float, group_size: int, correlation: float, **others: float) -> World:
+def world(rows: int, prevalence: float, group_size: int, correlation: float, others: dict[str, float]) -> World:
     """A student of SIGNAL beside ``others``; what is not given is far behind, the teacher a little ahead."""
     far = weaker(0.1, prevalence)
     signals = {STUDENT: SIGNAL, BASELINE: far, TEACHER: SIGNAL + 0.3, PEER: far}
@@ -112,12 +113,11 @@ def error_worlds(rows: int) -> dict[str, list[World]]:
     """By what is wrong with the student: a world for every prevalence, group size and correlation."""
     found: dict[str, list[World]] = {"as good as the baseline": [], "as good as the champion": [], "refresh, worse": []}
     for prevalence, size, correlation in product(PREVALENCES, GROUP_SIZES, CORRELATIONS):
-        plain = world(rows, prevalence, size, correlation)
-        found["as good as the baseline"].append(replace(plain, signals={**plain.signals, BASELINE: SIGNAL}))
-        served = replace(plain, signals={**plain.signals, CHAMPION: SIGNAL})
-        found["as good as the champion"].append(served)
-        worse = {**served.signals, STUDENT: weaker(GATE.margin, prevalence)}
-        found["refresh, worse"].append(replace(served, signals=worse, policy="refresh"))
+        of = rows, prevalence, size, correlation
+        found["as good as the baseline"].append(world(*of, {BASELINE: SIGNAL}))
+        found["as good as the champion"].append(world(*of, {CHAMPION: SIGNAL}))
+        worse = world(*of, {CHAMPION: SIGNAL, STUDENT: weaker(GATE.margin, prevalence)})
+        found["refresh, worse"].append(replace(worse, policy="refresh"))
     return found
 
 
@@ -135,10 +135,7 @@ def print_errors(rows: int, draws: int) -> None:
 def print_power(draws: int) -> None:
     """Of students better than the baseline by so much, with no champion; prevalence 10 %, correlation .9."""
     cells = [(rows, size, by) for rows in ROWS for size in GROUP_SIZES for by in DIFFERENCES]
-    worlds = []
-    for rows, size, by in cells:
-        plain = world(rows, 0.1, size, 0.9)
-        worlds.append(replace(plain, signals={**plain.signals, BASELINE: weaker(by, 0.1)}))
+    worlds = [world(rows, 0.1, size, 0.9, {BASELINE: weaker(by, 0.1)}) for rows, size, by in cells]
     shares = dict(
         zip(cells, _shares(worlds, [draws if rows <= 5_000 else draws // 4 for rows, _, _ in cells]), strict=True)
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from common.errors import BusyError
 
+OWNER_ONLY = 0o600
+
 
 @contextmanager
 def whole(target: Path) -> Iterator[Path]:
@@ -39,6 +41,13 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def write_for_owner(path: Path, content: bytes) -> None:
+    """Write a file anew that nobody but its owner may read, at no moment."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb") as file:
+        file.write(content)
 
 
 @contextmanager

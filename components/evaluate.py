@@ -29,7 +29,7 @@ def evaluate(
     import pyarrow.parquet as pq
 
     from components.output import log_classification
-    from models.evaluation.judging import evaluate
+    from models.evaluation.judging import CHAMPION, evaluate
     from models.evaluation.peers import RAW
     from models.evaluation.scoring import score_judging_rows
     from models.training.settings import Recipe
@@ -41,7 +41,7 @@ def evaluate(
     peers, thresholds = list(others), {}
     if (served := pq.read_table(champion_scores.path)).num_rows:  # it decides where it decides when it serves
         others |= judged.of_others(served)
-        thresholds["champion"] = json.loads(Path(champion.path).read_text())["threshold"]
+        thresholds[CHAMPION] = json.loads(Path(champion.path).read_text())["threshold"]
     pq.write_table(judged.table(others), scores.path)
     result = evaluate(
         {**judged.probabilities, **others},

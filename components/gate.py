@@ -48,8 +48,8 @@ def gate(
     warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
     table = pq.read_table(scores.path)
     look = count_look(ledger_uri, task["task"], rows_digest(table), weights_digest(Path(distilled.path)))
-    case, changed = read_case(result, table.to_pandas(), Champion.read(Path(champion.path)), task, look, warnings)
-    verdict = decide(case, GateSettings.model_validate(task["gate"]), changed)
+    case = read_case(result, table.to_pandas(), Champion.read(Path(champion.path)), task, look, warnings)
+    verdict = decide(case, GateSettings.model_validate(task["gate"]))
     Path(decision.path).write_text(verdict.model_dump_json(indent=1))
     evidence = Evidence.read(
         facts=known,

@@ -25,12 +25,13 @@ def score_champion(
 
     import pyarrow.parquet as pq
 
+    from models.data.dataset import open_clips
     from models.evaluation.scoring import read_judging_rows
     from models.training.settings import Recipe
     from promotion.champion import score
 
     settings = Recipe.model_validate_json(recipe)
-    rows = read_judging_rows(Path(catalogue.path), Path(clips.path), settings)
+    rows = read_judging_rows(Path(catalogue.path), open_clips(Path(clips.path), settings))
     found, scores = score(tracking_uri, task, version, archive, rows, settings.classes)
     Path(champion.path).write_text(found.model_dump_json(indent=1))
     pq.write_table(scores, champion_scores.path)

@@ -11,6 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
+from models.evaluation.judging import CHAMPION
 from models.evaluation.metrics import Threshold
 from promotion.errors import RegistryError
 from promotion.ledger.entries import Standing, standings
@@ -22,7 +23,7 @@ from serving.archive import ArchiveError, unpack
 from serving.scoring import StudentError, score_rows
 
 LOST = (ArchiveError, RegistryError, StudentError)  # what another try would not change
-NONE = pa.table({"video_id": pa.array([], pa.string()), "champion": pa.array([], pa.list_(pa.float64()))})
+NONE = pa.table({"video_id": pa.array([], pa.string()), CHAMPION: pa.array([], pa.list_(pa.float64()))})
 
 
 class Champion(BaseModel, frozen=True, extra="forbid"):
@@ -78,7 +79,7 @@ def score(
     except LOST as error:
         return Champion(version=version, lost=f"version {version}, the champion, cannot be scored: {error}"), NONE
     settings = json.loads(registered.tags.get("settings", "{}"))
-    table = pa.table({"video_id": list(rows.video_id), "champion": scores.tolist()})
+    table = pa.table({"video_id": list(rows.video_id), CHAMPION: scores.tolist()})
     return Champion(version=version, settings=settings, threshold=serving["threshold"]), table
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, EVALUATION, HISTORY_FILE
 from models.data.dataset import open_clips
-from models.evaluation.judging import CHAMPION, Evaluation
+from models.evaluation.judging import Evaluation, reference_of
 from models.evaluation.metrics import titles
 from models.training.settings import Recipe
 from promotion.gate.verdict import Verdict
@@ -70,7 +70,7 @@ class Evidence:
                 judging,
                 pq.read_table(catalogue, columns=["video_id", "title", "overlay_text"]).to_pandas(),
                 evaluation,
-                reference_of(evaluation),
+                reference_of(evaluation.models),
                 open_clips(clips, recipe),
             ),
             teacher_loss=alphas.teacher_loss.to_numpy(),
@@ -102,7 +102,7 @@ def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str])
         constants=evidence.constants,
         slider=_slider(evidence),
         disagreements=evidence.disagreements,
-        reference=reference_of(evidence.evaluation),
+        reference=reference_of(evidence.evaluation.models),
         plots=[
             plots.judged_bars(evidence.evaluation),
             *_slices(evidence, verdict),
@@ -116,16 +116,11 @@ def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str])
     )
 
 
-def reference_of(evaluation: Evaluation) -> str:
-    """Who serves if the student does not."""
-    return CHAMPION if CHAMPION in evaluation.models else "baseline"
-
-
 def _slices(evidence: Evidence, verdict: Verdict) -> list[str]:
     """The plot of the slices, if any were judged."""
     evaluation, parts = evidence.evaluation, [part for check in verdict.checks for part in check.parts]
     title = titles(evaluation.judge)[evaluation.judge]
-    return [plots.slices(parts, title, reference_of(evaluation))] if parts else []
+    return [plots.slices(parts, title, reference_of(evaluation.models))] if parts else []
 
 
 def _slider(evidence: Evidence) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The rows of a run as tensors: clips, tokens, labels, and for whom it concerns dense values or soft targets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,9 +88,9 @@ def open_clips(path: Path, settings: ModelSettings) -> Clips | None:
     return ClipStore(path) if settings.clips.stored else ClipStream(path)
 
 
-def read_catalogue(catalogue: Path, clips: Clips | None) -> pd.DataFrame:
-    """The raw columns of the catalogue's videos; if there are clips, of those that have one."""
-    frame = pq.read_table(catalogue, columns=RAW_COLUMNS).to_pandas()
+def read_catalogue(catalogue: Path, clips: Clips | None, columns: Sequence[str] = RAW_COLUMNS) -> pd.DataFrame:
+    """The raw columns, or others, of the catalogue's videos; if there are clips, of those that have one."""
+    frame = pq.read_table(catalogue, columns=list(columns)).to_pandas()
     return frame if clips is None else frame[frame.video_id.map(clips.__contains__)].reset_index(drop=True)
 
 

@@ -12,7 +12,15 @@ def brier(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Expected calibration error: how far the highest score is from how often it is right, over bins of equal width."""
+    _, scored, right = by_highest_score(labels, probabilities, BINS)
+    return float(np.abs(scored - right).sum() / len(labels))
+
+
+def by_highest_score(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each bin of equal width (bins,): rows, the sum of their highest scores, and how many of these are right."""
     highest, right = probabilities.max(1), probabilities.argmax(1) == labels
-    own = np.minimum((highest * BINS).astype(int), BINS - 1)
-    sums = np.bincount(own, weights=highest - right, minlength=BINS)
-    return float(np.abs(sums).sum() / len(labels))
+    place = np.minimum((highest * bins).astype(int), bins - 1)
+    rows, scored, found = (np.bincount(place, weights=each, minlength=bins) for each in (None, highest, right))
+    return rows, scored, found

@@ -1,17 +1,17 @@
 """Baseline, teacher and student judged on the same rows, at thresholds chosen on others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 from pydantic import BaseModel
 
 from common.errors import UserError
 from models.evaluation.metrics import RANKINGS, Ruler, Threshold, decide
-from models.evaluation.resampling import GroupCounts
+from models.evaluation.resampling import GroupCounts, interval
 from models.settings import Judge
 
-MODELS = ("baseline", "student", "teacher")
-CHAMPION = "champion"
+BASELINE, STUDENT, TEACHER, CHAMPION = "baseline", "student", "teacher", "champion"
+MODELS = (BASELINE, STUDENT, TEACHER)
 # Of a smaller gap between teacher and baseline a share says nothing: a rounding of the third decimal would move it by a
 # tenth.
 SMALLEST_GAP = 0.005
@@ -97,12 +97,12 @@ def evaluate(
         metrics[name] = ModelMetrics(
             metrics=values,
             judged=values[judge],
-            interval=_interval(samples[:, column]),
+            interval=interval(samples[:, column]),
             threshold=used[name],
             predicted={label: float((decisions[name] == index).mean()) for index, label in enumerate(classes)},
         )
     names = list(probabilities)
-    student, baseline = names.index("student"), names.index("baseline")
+    student, baseline = names.index(STUDENT), names.index(BASELINE)
     return Evaluation(
         classes=classes,
         judge=judge,
@@ -112,20 +112,24 @@ def evaluate(
         models={name: metrics[name] for name in (*MODELS, CHAMPION) if name in metrics},
         peers={name: values for name, values in metrics.items() if name not in (*MODELS, CHAMPION)},
         raw_peers=tuple(raw_peers),
-        difference=metrics["student"].judged - metrics["baseline"].judged,
-        difference_interval=_interval(samples[:, student] - samples[:, baseline]),
+        difference=metrics[STUDENT].judged - metrics[BASELINE].judged,
+        difference_interval=interval(samples[:, student] - samples[:, baseline]),
         gap_closed={name: _gap_closed(metrics, name) for name in (judge, *(metric.name for metric in RANKINGS))},
     )
 
 
-def _gap_closed(metrics: dict[str, ModelMetrics], name: str) -> float | None:
-    baseline, student, teacher = (metrics[model].metrics[name] for model in MODELS)
+def share_closed(baseline: float, student: float, teacher: float) -> float | None:
+    """The student's share of the way from baseline to teacher; None where there is no gap to close."""
     return (student - baseline) / (teacher - baseline) if teacher - baseline >= SMALLEST_GAP else None
 
 
-def _interval(samples: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(samples, [0.025, 0.975])
-    return float(low), float(high)
+def reference_of(models: Container[str]) -> str:
+    """Who of these serves if the student does not: the champion, or the baseline where there is none."""
+    return CHAMPION if CHAMPION in models else BASELINE
+
+
+def _gap_closed(metrics: dict[str, ModelMetrics], name: str) -> float | None:
+    return share_closed(*(metrics[model].metrics[name] for model in MODELS))
 
 
 def _require_classes(labels: np.ndarray, judging: np.ndarray, classes: tuple[str, ...]) -> None:

@@ -22,6 +22,12 @@ FEWEST_GROUPS = 6
 ROUNDING = 1e-12  # differences nearer than this are equal: they are sums in another order
 
 
+def interval(samples: np.ndarray) -> tuple[float, float]:
+    """The ends of the middle 95 % of resampled values; those that lack a class (NaN) do not count."""
+    low, high = np.nanquantile(samples, [0.025, 0.975])
+    return float(low), float(high)
+
+
 @dataclass(frozen=True)
 class GroupCounts:
     """Labels and decisions of several models, as far as their measures depend on them.

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from common.artifacts import CATALOGUE_COLUMNS, EVALUATION, JUDGING, LEARNING, SLICE, TRAIN, TUNING
-from models.data.dataset import open_clips, prepare_videos, read_catalogue
+from models.data.dataset import Clips, open_clips, prepare_videos, read_catalogue
 from models.data.dense import dense_matrix
 from models.data.run_data import RunData
 from models.distillation.boosted import BoostedTeacher
@@ -155,11 +155,10 @@ class Judged:
         return pa.table({**rows, **{SLICE + by: names for by, names in self.slices.items()}, **scores})
 
 
-def read_judging_rows(catalogue: Path, clips: Path, settings: Recipe) -> pd.DataFrame:
-    """The catalogue's tuning and evaluation rows; of a task that reads frames, those that have a clip."""
-    known = pq.read_table(catalogue, columns=CATALOGUE_COLUMNS).to_pandas()
-    sound = read_catalogue(catalogue, open_clips(clips, settings)).video_id
-    return known[known.split.isin(JUDGING) & known.video_id.isin(sound)].reset_index(drop=True)
+def read_judging_rows(catalogue: Path, clips: Clips | None) -> pd.DataFrame:
+    """All columns of the catalogue's tuning and evaluation rows; if there are clips, of those that have one."""
+    frame = read_catalogue(catalogue, clips, CATALOGUE_COLUMNS)
+    return frame[frame.split.isin(JUDGING)].reset_index(drop=True)
 
 
 def score_judging_rows(
@@ -167,7 +166,7 @@ def score_judging_rows(
 ) -> Judged:
     """Score the saved networks on tuning and evaluation rows; the teacher's scores are read, not made."""
     store, training = open_clips(clips, settings), settings.training
-    frame = read_judging_rows(catalogue, clips, settings)
+    frame = read_judging_rows(catalogue, store)
     probabilities = {}
     for name, folder in networks.items():
         model = XVLMForClassification.from_pretrained(folder)

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from models.distillation.settings import DistillationSettings
 from models.evaluation.judging import EvaluationError
 from models.evaluation.metrics import roc_auc
-from models.evaluation.resampling import FEWEST_GROUPS, ranking_differences, weighted_roc_auc
+from models.evaluation.resampling import FEWEST_GROUPS, interval, ranking_differences, weighted_roc_auc
 
 
 class TeacherComparison(BaseModel, frozen=True, extra="forbid"):
@@ -71,16 +71,14 @@ def compare_teacher(
         )
     teacher, baseline = probabilities["teacher"], probabilities["baseline"]
     count = len(np.unique(groups))
-    interval = None
-    if count >= FEWEST_GROUPS:
-        drawn = ranking_differences(weighted_roc_auc, labels, teacher, baseline, groups, seed)
-        low, high = np.nanquantile(drawn, [0.025, 0.975])
-        interval = (float(low), float(high))
+    enough = count >= FEWEST_GROUPS
     return TeacherComparison(
         baseline=roc_auc(labels, baseline),
         teacher=roc_auc(labels, teacher),
         rows=len(labels),
         groups=count,
-        interval=interval,
+        interval=interval(ranking_differences(weighted_roc_auc, labels, teacher, baseline, groups, seed))
+        if enough
+        else None,
         by_group=count < len(groups),
     )

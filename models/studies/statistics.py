@@ -9,7 +9,7 @@ from scipy import stats
 
 from models.evaluation.judging import SMALLEST_GAP
 from models.evaluation.metrics import Ruler, decide, titles
-from models.evaluation.resampling import GroupCounts
+from models.evaluation.resampling import GroupCounts, interval
 from models.settings import Judge
 
 DRAWS = 10_000  # of seeds, which cost nothing to draw: the ends of an interval then hardly move with the draw
@@ -116,8 +116,7 @@ def compare_rows(
     counts = GroupCounts.of(truth, decided[model] + decided[against], ruler.classes)
     draws = ruler.values(counts.resampled(seed))
     first = len(decided[model])
-    low, high = np.quantile(draws[:, :first].mean(1) - draws[:, first:].mean(1), [0.025, 0.975])
-    return float(low), float(high)
+    return interval(draws[:, :first].mean(1) - draws[:, first:].mean(1))
 
 
 @dataclass(frozen=True)
@@ -140,12 +139,9 @@ def gap_closed(measures: pd.DataFrame, model: str, metric: str, baseline: str = 
     if gap.mean() < SMALLEST_GAP:
         return GapClosed(None, None, None)
     drawn = _shares(won, gap, np.random.default_rng(0))
-    interval = None
-    if len(won) > 1 and np.isfinite(drawn).mean() > 0.975:
-        low, high = np.nanquantile(drawn, [0.025, 0.975])
-        interval = (float(low), float(high))
+    certain = len(won) > 1 and np.isfinite(drawn).mean() > 0.975
     each = np.clip(won / np.where(gap > 0, gap, np.nan), 0, 1)
-    return GapClosed(float(won.mean() / gap.mean()), interval, float(np.nanmean(each)))
+    return GapClosed(float(won.mean() / gap.mean()), interval(drawn) if certain else None, float(np.nanmean(each)))
 
 
 @dataclass(frozen=True)
@@ -174,8 +170,7 @@ def median_gap(
             drawn.append(_shares(won, gap, generator))
     if not shares:
         return None
-    low, high = np.nanquantile(np.median(drawn, axis=0), [0.025, 0.975])
-    return MedianGap(float(np.median(shares)), (float(low), float(high)), len(shares))
+    return MedianGap(float(np.median(shares)), interval(np.median(drawn, axis=0)), len(shares))
 
 
 def _shares(won: np.ndarray, gap: np.ndarray, generator: np.random.Generator) -> np.ndarray:

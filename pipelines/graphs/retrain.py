@@ -47,17 +47,9 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
         peers = score_peers(**rows, privileged=privileged, seed=seed).outputs["peer_scores"]
         serving = find_champion(task=task.task, ledger_uri=inputs.ledger_uri)
         serving.after(distilled)  # trainings take hours, in which another may be approved
-        served = score_champion(**rows, task=task.task, **serving.outputs, tracking_uri=inputs.tracking_uri)
-        champion = served.outputs["champion"]
-        judged = evaluate(
-            **rows,
-            **networks,
-            teacher_scores=teacher_scores,
-            peer_scores=peers,
-            champion=champion,
-            champion_scores=served.outputs["champion_scores"],
-            seed=seed,
-        )
+        served = score_champion(**rows, task=task.task, **serving.outputs, tracking_uri=inputs.tracking_uri).outputs
+        scores = {"teacher_scores": teacher_scores, "peer_scores": peers}
+        judged = evaluate(**rows, **networks, **scores, **served, seed=seed)
         evidence = {
             "facts": prepared.facts,
             "evaluation": judged.outputs["evaluation"],
@@ -71,7 +63,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             set_aside=prepared.set_aside,
             undecodable=prepared.undecodable,
             findings=prepared.findings,
-            champion=champion,
+            champion=served["champion"],
             settings=settings,
             code_version=version_of_code,
             ledger_uri=inputs.ledger_uri,

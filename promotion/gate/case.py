@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from common.errors import UserError
+from models.evaluation.judging import MODELS, reference_of
 from models.evaluation.metrics import JUDGES, Ruler
 from models.evaluation.resampling import GroupCounts
 from promotion.gate.policy import Policy
 
-STUDENT, BASELINE, TEACHER, CHAMPION = "student", "baseline", "teacher", "champion"
 SEED = 0  # of swaps and resamples: the same case is always decided alike
 
 
@@ -32,9 +33,9 @@ class Case:
     """Student, baseline, teacher, simple peers and, if there is one, the champion on the same N evaluation rows.
 
     ``labels`` (N,) are class indices, ``groups`` (N,) say which rows are alike, ``slices`` (N,) by what they cut by.
-    ``peers`` are the names of the models that anyone would try first. ``look`` counts the candidates judged on these
-    rows, this one included. ``warnings`` are those of the checks of the data. ``champion`` is its version, '' for none;
-    ``lost`` says why it cannot be scored, if so.
+    ``peers`` are the names of the models that anyone would try first. ``changed`` are the settings that are not the
+    champion's. ``champion`` is its version, '' for none; ``lost`` says why it cannot be scored, if so. ``look`` counts
+    the candidates judged on these rows, this one included. ``warnings`` are those of the checks of the data.
     """
 
     labels: np.ndarray
@@ -45,13 +46,14 @@ class Case:
     peers: Sequence[str] = ()
     slices: Mapping[str, np.ndarray] = field(default_factory=dict)
     policy: Policy = "change"
+    changed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     champion: str = ""
     lost: str = ""
     look: int = 1
     warnings: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name in (STUDENT, BASELINE, TEACHER, *self.peers):
+        for name in (*MODELS, *self.peers):
             if name not in self.models:
                 raise GateError(f"there are no predictions of {name}: the gate judges nothing without them")
         rows = len(self.labels)
@@ -75,8 +77,8 @@ class Case:
 
     @property
     def reference(self) -> str:
-        """Who serves if the student does not: the champion, or the baseline where there is none."""
-        return CHAMPION if CHAMPION in self.models else BASELINE
+        """Who serves if the student does not."""
+        return reference_of(self.models)
 
     @cached_property
     def counts(self) -> GroupCounts:

@@ -4,18 +4,13 @@ from statistics import NormalDist
 
 import numpy as np
 
-from models.evaluation.resampling import FEWEST_GROUPS, SWAPS, GroupCounts, swap_test
-from promotion.gate.case import SEED, STUDENT, Case
+from models.evaluation.judging import STUDENT
+from models.evaluation.resampling import FEWEST_GROUPS, SWAPS, GroupCounts, interval, swap_test
+from promotion.gate.case import SEED, Case
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import FAILED, PASSED, TOO_FEW, Finding, Outcome
 
 POWER = 0.8  # of finding a difference that is there: the convention (Cohen 1988)
-
-
-def interval(samples: np.ndarray) -> tuple[float, float]:
-    """The ends of the middle 95 % of resampled values; those that lack a class (NaN) do not count."""
-    low, high = np.nanquantile(samples, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def judged_samples(case: Case, against: str, counts: GroupCounts | None = None) -> np.ndarray:
@@ -43,8 +38,7 @@ def superior(case: Case, against: str, gate: GateSettings) -> Finding:
     shown = smallest_shown(test.spread, alpha)
     outcome: Outcome = PASSED
     if test.p_value > alpha or test.difference <= 0:
-        reach = NormalDist().inv_cdf(1 - alpha) * float(samples.std())
-        ruled_out = test.difference + reach < gate.worthwhile and case.counts.groups >= FEWEST_GROUPS
+        ruled_out = test.difference + _reach(samples, alpha) < gate.worthwhile and case.counts.groups >= FEWEST_GROUPS
         outcome = FAILED if ruled_out else TOO_FEW
     reason = (
         f"{_both(case, against)}: {test.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f}, "
@@ -73,31 +67,31 @@ def _wanted(case: Case, difference: float, shown: float) -> str:
 def not_worse(case: Case, difference: float, samples: np.ndarray, margin: float, alpha: float) -> Outcome:
     """Whether a difference is above -margin for sure, below zero for sure, or neither.
 
-    The one-sided bounds are those of a normal distribution: a small alpha lies beyond the ends of 1,000 resamples.
-
     Args:
         samples: the difference over resampled groups.
         alpha: the share of models worse by the margin that may pass.
     """
     if case.counts.groups < FEWEST_GROUPS:
         return TOO_FEW
-    reach = NormalDist().inv_cdf(1 - alpha) * float(np.nanstd(samples))
+    reach = _reach(samples, alpha)
     if difference - reach > -margin:
         return PASSED
     return FAILED if difference + reach < 0 else TOO_FEW
 
 
+def _reach(samples: np.ndarray, alpha: float) -> float:
+    """How far a one-sided bound is from the difference, for a normal one: 1,000 resamples end before a small alpha."""
+    return NormalDist().inv_cdf(1 - alpha) * float(np.nanstd(samples))
+
+
 def non_inferior(case: Case, against: str, gate: GateSettings) -> Finding:
     """Whether the student is at most by the margin worse in what judges, by a paired group bootstrap."""
-    samples = judged_samples(case, against)
     difference = case.judged(STUDENT) - case.judged(against)
-    low, high = interval(samples)
-    reason = (
-        f"{_both(case, against)}: {difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f}); "
-        f"a refresh may be {gate.margin:.4f} worse"
-    )
+    samples = judged_samples(case, against)
     outcome = not_worse(case, difference, samples, gate.margin, gate.alpha_of(case.look))
-    return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-gate.margin)
+    return _bounded(
+        outcome, f"{_both(case, against)}: {difference:+.4f}", "a refresh", difference, samples, gate.margin
+    )
 
 
 def within_tolerance(case: Case, gate: GateSettings, told: str, difference: float, samples: np.ndarray) -> Finding:
@@ -109,10 +103,13 @@ def within_tolerance(case: Case, gate: GateSettings, told: str, difference: floa
         told: what the difference is of; more is better.
         samples: the difference over resampled groups.
     """
-    low, high = interval(samples)
-    reason = (
-        f"{told} {difference:+.4f} against the {case.reference} (95 % interval {low:+.4f} to {high:+.4f}); "
-        f"it may be {gate.tolerance:.4f} worse"
-    )
     outcome = not_worse(case, difference, samples, gate.tolerance, gate.alpha)
-    return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-gate.tolerance)
+    found = f"{told} {difference:+.4f} against the {case.reference}"
+    return _bounded(outcome, found, "it", difference, samples, gate.tolerance)
+
+
+def _bounded(outcome: Outcome, found: str, who: str, difference: float, samples: np.ndarray, margin: float) -> Finding:
+    """A finding of a difference that may be negative, by at most ``margin``."""
+    low, high = interval(samples)
+    reason = f"{found} (95 % interval {low:+.4f} to {high:+.4f}); {who} may be {margin:.4f} worse"
+    return Finding(outcome=outcome, reason=reason, value=difference, interval=(low, high), bound=-margin)

@@ -10,12 +10,8 @@ from promotion.gate.verdict import FAILED, PASSED, TOO_FEW, Check, Outcome, Verd
 NOTHING_ASKED = "the task asks for nothing: every check is off"
 
 
-def decide(case: Case, gate: GateSettings, changed: dict[str, tuple[object, object]] | None = None) -> Verdict:
-    """Pass a student that every required check passes. One that fails outweighs one that has not enough rows.
-
-    Args:
-        changed: the settings that are not the champion's, for the record.
-    """
+def decide(case: Case, gate: GateSettings) -> Verdict:
+    """Pass a student that every required check passes. One that fails outweighs one that has not enough rows."""
     checks = [run(name, case, gate) for name in CHECKS if gate.level(name) != "off"]
     required = [check for check in checks if check.level == "required"]
     failed, few = ([check for check in required if check.outcome == outcome] for outcome in (FAILED, TOO_FEW))
@@ -26,7 +22,7 @@ def decide(case: Case, gate: GateSettings, changed: dict[str, tuple[object, obje
         checks=tuple(checks),
         policy=case.policy,
         champion=case.champion,
-        changed=changed or {},
+        changed=dict(case.changed),
         look=case.look,
         alpha=gate.alpha_of(case.look),
     )

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from common.artifacts import EVALUATION, SLICE
-from models.evaluation.judging import Evaluation
+from models.evaluation.judging import CHAMPION, Evaluation
 from models.evaluation.metrics import Ruler, decide
 from promotion.champion import Champion
-from promotion.gate.case import CHAMPION, Case, Predictions
+from promotion.gate.case import Case, Predictions
 from promotion.gate.policy import changed_settings
 
 
@@ -21,8 +21,8 @@ def read_case(
     settings: Mapping[str, Any],
     look: int,
     warnings: Sequence[str],
-) -> tuple[Case, dict[str, tuple[Any, Any]]]:
-    """The case, and the settings that are not the champion's: where there are none, the student is a refresh.
+) -> Case:
+    """The case. Where no setting is another than the champion's, the student is a refresh.
 
     Args:
         scores: the judging rows, as ``Judged.table`` writes them.
@@ -36,7 +36,7 @@ def read_case(
         models[name] = Predictions(probabilities, decide(probabilities, values.threshold))
     classes = evaluation.classes
     changed = changed_settings(settings, champion.settings) if CHAMPION in models else {}
-    case = Case(
+    return Case(
         labels=rows.label.to_numpy(),
         groups=rows.group_id.to_numpy(),
         classes=classes,
@@ -45,9 +45,9 @@ def read_case(
         peers=list(peers),
         slices={name.removeprefix(SLICE): rows[name].to_numpy() for name in rows if name.startswith(SLICE)},
         policy="refresh" if CHAMPION in models and not changed else "change",
+        changed=changed,
         champion=champion.version,
         lost=champion.lost,
         look=look,
         warnings=warnings,
     )
-    return case, changed

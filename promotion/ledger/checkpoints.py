@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel
 
+from common.files import write_for_owner
 from promotion.ledger.entries import Entry
 from promotion.ledger.store import LedgerError
 
 ALGORITHM = ec.ECDSA(hashes.SHA256())
-OWNER_ONLY = 0o600
 
 
 class Checkpoint(BaseModel, frozen=True, extra="forbid"):
@@ -84,9 +84,7 @@ def _make_key(path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
-    with os.fdopen(handle, "wb") as file:
-        file.write(pem)
+    write_for_owner(partial, pem)
     try:
         os.link(partial, path)  # unlike a rename it does not replace the key that another process just made
     except FileExistsError:

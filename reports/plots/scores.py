@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.evaluation.calibration import calibration_error
+from models.evaluation.calibration import by_highest_score, calibration_error
 from reports.plots.figures import COLOURS, axes_of, svg
 
 BINS = 20
@@ -34,11 +34,9 @@ def reliability(probabilities: dict[str, np.ndarray], labels: np.ndarray) -> str
     )
     axes.plot([0, 1], [0, 1], color="#d8dee4", linewidth=1)
     for name, scores in probabilities.items():
-        highest, right = scores.max(1), scores.argmax(1) == labels
-        place = np.minimum((highest * BINS).astype(int), BINS - 1)
-        rows = np.bincount(place, minlength=BINS)
+        rows, *sums = by_highest_score(labels, scores, BINS)
         drawn = rows >= FEWEST
-        means = [np.bincount(place, weights=each, minlength=BINS)[drawn] / rows[drawn] for each in (highest, right)]
+        means = [each[drawn] / rows[drawn] for each in sums]
         label = f"{name}, ECE {calibration_error(labels, scores):.3f}"
         axes.plot(*means, "o-", color=COLOURS[name], markersize=4, label=label)
     axes.set_xlim(0, 1)

@@ -93,7 +93,7 @@ def judged(tmp_path: Path) -> Callable[..., Verdict]:
 
     def verdict(evidence: Evidence, **levels: str) -> Verdict:
         scores = pq.read_table(tmp_path / "scores").to_pandas()
-        case, changed = read_case(evidence.evaluation, scores, Champion(), evidence.settings, 1, [])
-        return decide(case, GateSettings(checks=levels, fewest_slice_positives=5), changed)
+        case = read_case(evidence.evaluation, scores, Champion(), evidence.settings, 1, [])
+        return decide(case, GateSettings(checks=levels, fewest_slice_positives=5))
 
     return verdict

@@ -1,16 +1,14 @@
 """'cpfd desk': the reviewer's page."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from common.files import write_for_owner
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
 from pipelines.cli.output import out
 from pipelines.cli.review.decisions import office, whoever
-
-OWNER_ONLY = 0o600
 
 
 def desk(
@@ -58,8 +56,5 @@ def desk(
 
 def _open(page: Path, address: str) -> None:
     """Open the address by way of a file for its owner alone: a command's arguments are seen by all of the machine."""
-    page.unlink(missing_ok=True)
-    handle = os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-    with os.fdopen(handle, "w") as file:
-        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
+    write_for_owner(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">'.encode())
     typer.launch(page.as_uri())

@@ -1,6 +1,7 @@
 """Better than the baseline, and than the champion or, for a refresh, not worse."""
 
-from promotion.gate.case import BASELINE, CHAMPION, Case
+from models.evaluation.judging import BASELINE, CHAMPION
+from promotion.gate.case import Case
 from promotion.gate.comparing import non_inferior, superior
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import FAILED, PASSED, Finding

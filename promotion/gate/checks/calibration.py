@@ -1,8 +1,9 @@
 """Whether scores mean what they say."""
 
 from models.evaluation.calibration import brier, calibration_error
+from models.evaluation.judging import STUDENT
 from models.evaluation.resampling import mean_over_groups
-from promotion.gate.case import SEED, STUDENT, Case
+from promotion.gate.case import SEED, Case
 from promotion.gate.comparing import within_tolerance
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import Finding

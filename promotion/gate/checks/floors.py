@@ -1,6 +1,7 @@
 """What any model must have: a value of its own, and as much as what anyone would try first."""
 
-from promotion.gate.case import STUDENT, Case
+from models.evaluation.judging import STUDENT
+from promotion.gate.case import Case
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import FAILED, PASSED, Finding
 

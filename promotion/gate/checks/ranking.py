@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from models.evaluation.judging import STUDENT
 from models.evaluation.resampling import over_classes, ranking_differences, weighted_pr_auc
-from promotion.gate.case import SEED, STUDENT, Case
+from promotion.gate.case import SEED, Case
 from promotion.gate.comparing import within_tolerance
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import Finding

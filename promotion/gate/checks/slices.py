@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from models.evaluation.resampling import GroupCounts, swap_test
+from models.evaluation.judging import STUDENT
+from models.evaluation.resampling import GroupCounts, interval, swap_test
 from models.studies.statistics import holm
-from promotion.gate.case import SEED, STUDENT, Case
-from promotion.gate.comparing import interval, judged_samples
+from promotion.gate.case import SEED, Case
+from promotion.gate.comparing import judged_samples
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import FAILED, PASSED, TOO_FEW, Finding, Part
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from models.evaluation.judging import STUDENT
 from models.evaluation.resampling import resampled_weights
-from promotion.gate.case import SEED, STUDENT, Case
+from promotion.gate.case import SEED, Case
 from promotion.gate.comparing import within_tolerance
 from promotion.gate.policy import GateSettings
 from promotion.gate.verdict import PASSED, Finding

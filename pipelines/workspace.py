@@ -10,13 +10,15 @@ from common.files import locked
 
 @dataclass(frozen=True)
 class Workspace:
-    """Paths below ``folder``, absolute."""
+    """Paths below ``folder``, absolute. MLflow's database and the ledger are files there, unless URIs say otherwise."""
 
     folder: Path
+    tracking: str = ""
+    ledger: str = ""
 
     @classmethod
-    def at(cls, folder: Path) -> "Workspace":
-        return cls(folder.expanduser().resolve())
+    def at(cls, folder: Path, tracking: str = "", ledger: str = "") -> "Workspace":
+        return cls(folder.expanduser().resolve(), tracking, ledger)
 
     def corpus(self, name: str) -> Path:
         """The corpus that a task names: below the workspace, or a path of its own."""
@@ -51,12 +53,12 @@ class Workspace:
 
     @property
     def tracking_uri(self) -> str:
-        return f"sqlite:///{self.folder / 'mlflow.db'}"
+        return self.tracking or f"sqlite:///{self.folder / 'mlflow.db'}"
 
     @property
     def ledger_uri(self) -> str:
         """Of what was decided about models: a database of its own, which outlives MLflow's."""
-        return f"sqlite:///{self.folder / 'ledger.db'}"
+        return self.ledger or f"sqlite:///{self.folder / 'ledger.db'}"
 
     @property
     def signing_key(self) -> Path:

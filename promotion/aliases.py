@@ -1,21 +1,23 @@
-"""Which versions serve and ask to, read from the tracking database itself: importing mlflow takes seconds."""
+"""Which versions serve and ask to, read from the tracking database's file itself: importing mlflow takes seconds."""
 
 import contextlib
 import sqlite3
 from collections import defaultdict
-from pathlib import Path
 
-from promotion.errors import database_error
+from promotion.errors import database_error, database_file
 
 
-def aliases(database: Path) -> dict[str, dict[str, str]]:
+def aliases(tracking_uri: str) -> dict[str, dict[str, str]]:
     """The versions by alias of each registered model; nothing if the database is not there.
 
     Looking never makes, changes or locks a database.
 
     Raises:
-        RegistryError: the file is no tracking database.
+        RegistryError: the file is no tracking database, or a server or another database does not answer.
     """
+    database = database_file(tracking_uri)
+    if database is None:
+        return _asked(tracking_uri)
     found: dict[str, dict[str, str]] = defaultdict(dict)
     if not database.is_file():
         return found
@@ -27,3 +29,10 @@ def aliases(database: Path) -> dict[str, dict[str, str]]:
     for name, alias, version in rows:
         found[name][alias] = str(version)
     return found
+
+
+def _asked(tracking_uri: str) -> dict[str, dict[str, str]]:
+    from promotion.tracking import connect, in_sentences
+
+    models = in_sentences(lambda uri: connect(uri).search_registered_models())(tracking_uri)
+    return {each.name: {alias: str(version) for alias, version in each.aliases.items()} for each in models}

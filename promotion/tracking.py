@@ -75,7 +75,9 @@ def prepare(tracking_uri: str, artifacts: str, task: str) -> None:
     database = database_file(tracking_uri)
     with contextlib.nullcontext() if database is None else _alone(database):
         if client.get_experiment_by_name(task) is None:
-            client.create_experiment(task, artifact_location=f"{artifacts}/{task}", tags=CUSTOM_KIND)
+            # A server keeps artifacts where it was told to.
+            place = None if tracking_uri.startswith("http") else f"{artifacts}/{task}"
+            client.create_experiment(task, artifact_location=place, tags=CUSTOM_KIND)
 
 
 @contextlib.contextmanager

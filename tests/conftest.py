@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from processes import postgres
 from xdist.scheduler import LoadFileScheduling
 
 from corpus.simulation.causes import SimulationSettings
@@ -51,6 +52,13 @@ def stacks_without_source_lines() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(inspect, "stack", partial(inspect.stack, context=0))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """HOST:PORT of a PostgreSQL server, with its user."""
+    with postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pipelines.cli.options import HERE
 from pipelines.cli.review import decisions
 from pipelines.cli.review.desk import desk
 from pipelines.cli.review.ledger import ledger_app
+from pipelines.cli.review.notify import notify
 
 app = typer.Typer(
     help="Confidence-aware privileged feature distillation: from short videos to a served student.",
@@ -33,6 +34,7 @@ app.command()(decisions.approve)
 app.command()(decisions.reject)
 app.command()(decisions.rollback)
 app.add_typer(ledger_app, name="ledger")
+app.command()(notify)
 app.command()(serve.serve)
 app.command()(serve.classify)
 app.command()(run.ablate)

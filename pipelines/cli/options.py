@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,11 +35,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout i
 
 
 def workspace_at(folder: Path) -> "Workspace":
-    """Raises WorkspaceMoved if the workspace was made at another place."""
+    """The workspace, with MLflow and the ledger where the environment says, if it does.
+
+    It and no option, as they are the same for every command, and hold passwords.
+
+    Raises:
+        WorkspaceMoved: it was made at another place.
+    """
     from pipelines.local.adoption import require_own_place
     from pipelines.workspace import Workspace
 
-    workspace = Workspace.at(folder)
+    elsewhere = (os.environ.get(name, "") for name in ("CPFD_TRACKING_URI", "CPFD_LEDGER_URI"))
+    workspace = Workspace.at(folder, *elsewhere)
     require_own_place(workspace.folder)
     return workspace
 

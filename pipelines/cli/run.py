@@ -24,6 +24,7 @@ from pipelines.cli.options import (
     workspace_at,
 )
 from pipelines.cli.output import StepProgress, TrialProgress, out
+from pipelines.cli.review.notify import telling
 
 if TYPE_CHECKING:
     from models.studies.search_space import Tuned
@@ -174,7 +175,8 @@ def run_and_print(request: "Request", workspace: "Workspace", cached: bool, quie
 
     if not quiet:
         _announce(request)
-    finished = run_task(request, workspace, cached, StepProgress)
+    with telling(workspace):
+        finished = run_task(request, workspace, cached, StepProgress)
     if not quiet:
         _print_steps(finished.result)
         _print_outcome(finished)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
 
 
 def _finished(request: Request, result: RunResult, workspace: Workspace) -> Finished:
-    """Put the run's pages beside its report, and what it came to into its state."""
+    """Put the run's pages beside its report, and what it came to into its state and the outbox."""
+    from promotion.ledger.outbox import post
     from reports.publishing import PublishedRun, publish
 
     outcome = find_outcome(workspace, request.task.task, request.inputs.run_name)
@@ -73,6 +75,18 @@ def _finished(request: Request, result: RunResult, workspace: Workspace) -> Fini
         verdict=outcome.verdict.outcome,
         difference=outcome.evaluation.difference,
         version=outcome.version,
+    )
+    post(
+        workspace.ledger_uri,
+        "run.judged",
+        {
+            "task": request.task.task,
+            "run": request.inputs.run_name,
+            "outcome": "passed" if outcome.verdict.passed else f"did not pass ({outcome.verdict.outcome})",
+            "version": outcome.version or "",
+            "reason": outcome.verdict.reason,
+        },
+        datetime.now(UTC),
     )
     return Finished(request, result, outcome, warnings)
 
@@ -162,7 +176,8 @@ def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
 
     uri, task, name = workspace.tracking_uri, request.task.task, request.inputs.run_name
     prepare(uri, workspace.tracked_artifacts, task)
-    records.close_abandoned(uri, task, lambda _: False, lambda run: last_seen(workspace.runs / run))
+    for killed in records.close_abandoned(uri, task, lambda _: False, lambda run: last_seen(workspace.runs / run)):
+        _post_failure(workspace, task, killed, "its process was killed")
     tags = {"window_start": request.start.isoformat(), "window_end": request.end.isoformat()}
     run_id = records.begin_run(uri, task, name, tags)
     try:
@@ -172,5 +187,14 @@ def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
         status = records.KILLED if stopped else records.FAILED
         with suppress(UserError):  # a registry that fails now must not hide why the run did
             records.end_run(uri, run_id, status, "stopped by its user" if stopped else str(error))
+            if not stopped:
+                _post_failure(workspace, task, name, str(error))
         raise
     records.end_run(uri, run_id, records.FINISHED)
+
+
+def _post_failure(workspace: Workspace, task: str, name: str, reason: str) -> None:
+    from promotion.ledger.outbox import post
+
+    data = {"task": task, "run": name, "reason": reason}
+    post(workspace.ledger_uri, "run.failed", data, datetime.now(UTC))

@@ -1,6 +1,6 @@
 """What has run here, and which versions serve and ask to: read from run folders and the registry's database alone.
 
-MLflow itself is not imported: it takes seconds, and a status is asked for often.
+Of a workspace's own MLflow is not imported: it takes seconds, and a status is asked for often.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ def task_status(workspace: Workspace, task: str | None = None, newest: int = 5) 
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for state in run_states(workspace.runs):
         runs[state["task"]].append({key: value for key, value in state.items() if key not in ("pid", "pid_started")})
-    versions = aliases(workspace.folder / "mlflow.db")
+    versions = aliases(workspace.tracking_uri)
     tasks = (
         sorted(runs.keys() | versions.keys()) if task is None else [task] if task in runs or task in versions else []
     )

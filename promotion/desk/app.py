@@ -1,5 +1,6 @@
 """The desk's pages: what waits, the evidence of it, and the forms that decide."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
 from common.errors import UserError
@@ -25,15 +27,18 @@ Reason = Annotated[str, Form(max_length=LONGEST_REASON)]
 Short = Annotated[str, Form(max_length=100)]  # versions and tokens
 
 
-def create_desk(office: Office, settings: DeskSettings, reviews: Path) -> FastAPI:
+def create_desk(
+    office: Office, settings: DeskSettings, reviews: Path, after: Callable[[], None] = lambda: None
+) -> FastAPI:
     """The desk as an application.
 
     Args:
         reviews: a folder to keep downloaded evidence in.
+        after: what is done after a decision, while the reviewer goes on.
     """
     app = FastAPI(title="cpfd desk", docs_url=None, redoc_url=None, openapi_url=None)
     guard(app, settings)
-    desk = Desk(office, settings, reviews)
+    desk = Desk(office, settings, reviews, after)
     app.get("/desk.css")(lambda: FileResponse(TEMPLATES / "desk.css", media_type="text/css"))
     app.get("/")(desk.home)
     app.get("/tasks/{task}")(desk.task)
@@ -51,6 +56,7 @@ class Desk:
     office: Office
     settings: DeskSettings
     reviews: Path
+    after: Callable[[], None]
 
     def home(self) -> Response:
         return page("home.html", views=all_views(read_ledger(self.office.ledger_uri)))
@@ -85,7 +91,7 @@ class Desk:
                 (approve if decision == "approve" else reject)(self.office, task, version, by, reason)
         except UserError as error:  # nothing was decided, and what was typed is not lost
             return self._task_page(request, task, 409, error=str(error), reason=reason, name=name)
-        return RedirectResponse(f"/tasks/{task}", 303)
+        return RedirectResponse(f"/tasks/{task}", 303, background=BackgroundTask(self.after))
 
     def _task_page(self, request: Request, task: str, status: int = 200, **typed: str) -> Response:
         view = task_view(read_ledger(self.office.ledger_uri), task)

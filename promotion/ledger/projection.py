@@ -1,17 +1,14 @@
 """What follows from the ledger in MLflow, the aliases, and what lies there of it, the checkpoints."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 from mlflow import MlflowClient
 from pydantic import ValidationError
 
-from common.files import locked
-from promotion.errors import database_file
 from promotion.ledger.checkpoints import Checkpoint, contradiction
 from promotion.ledger.entries import Entry, Standing, broken_links, newest, standings
-from promotion.ledger.store import read_ledger
+from promotion.ledger.store import read_ledger, standing_still
 from promotion.registry import ARCHIVE_DIGEST, CHALLENGER, CHAMPION, by_alias
 from promotion.tracking import connect, in_sentences, nothing_there
 
@@ -63,9 +60,7 @@ def set_aliases(client: MlflowClient, ledger_uri: str, tasks: Iterable[str]) -> 
 
     One process at a time, by the ledger as it is then: a slower one does not set back what another decided since.
     """
-    file = database_file(ledger_uri)
-    with locked(file.with_name(f".{file.name}.lock")) if file is not None and file.exists() else nullcontext():
-        entries = read_ledger(ledger_uri)
+    with standing_still(ledger_uri) as entries:
         now = standings(entries)
         return [said for task in tasks for said in _set(client, entries, task, now.get(task, Standing()))]
 

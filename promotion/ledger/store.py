@@ -1,4 +1,4 @@
-"""Where the ledger is kept: a table of a SQLite database that only grows."""
+"""Where the ledger is kept: a table that only grows, of a SQLite or PostgreSQL database."""
 
 import contextlib
 import json
@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
-from sqlalchemy import DDL, Column, Connection, Integer, MetaData, String, Table, Text, create_engine, event, inspect
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import DDL, Column, Connection, Integer, String, Table, Text, event, inspect
 
-from common.errors import UserError
-from promotion.errors import database_file, describe
+from promotion.ledger.database import METADATA, LedgerError, alone, connected, nothing_there, place
 from promotion.ledger.entries import FIRST, Decision, Entry
+from promotion.ledger.outbox import put
 
-METADATA = MetaData()
 # Beside the entry's JSON stands what the database itself keeps unique: two writers cannot both follow one entry.
 LEDGER = Table(
     "promotion_ledger",
@@ -24,20 +22,22 @@ LEDGER = Table(
     Column("entry", Text, nullable=False),
 )
 # Against mistakes; whoever may drop a trigger can still change the table, which the digests then tell.
-for change in ("UPDATE", "DELETE"):
-    event.listen(
-        LEDGER,
-        "after_create",
-        DDL(
-            f"CREATE TRIGGER promotion_ledger_refuses_{change.lower()} BEFORE {change} ON promotion_ledger "
-            "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
-        ),
-    )
-WAIT = 60  # seconds for another writer, who is done in milliseconds
-
-
-class LedgerError(UserError):
-    """The ledger cannot be read or written, or is not what it was. The message names the place."""
+ONLY_GROWS = {
+    "sqlite": [
+        f"CREATE TRIGGER promotion_ledger_refuses_{change.lower()} BEFORE {change} ON promotion_ledger "
+        "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END"
+        for change in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION promotion_ledger_refuses() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$",
+        "CREATE TRIGGER promotion_ledger_refuses BEFORE UPDATE OR DELETE OR TRUNCATE ON promotion_ledger "
+        "FOR EACH STATEMENT EXECUTE FUNCTION promotion_ledger_refuses()",
+    ],
+}
+for database, statements in ONLY_GROWS.items():
+    for statement in statements:
+        event.listen(LEDGER, "after_create", DDL(statement).execute_if(dialect=database))
 
 
 def read_ledger(uri: str) -> list[Entry]:
@@ -46,10 +46,9 @@ def read_ledger(uri: str) -> list[Entry]:
     Raises:
         LedgerError: the database cannot be read, or an entry in it is none.
     """
-    file = database_file(uri)
-    if file is not None and not file.exists():  # to look should not make one
+    if nothing_there(uri):
         return []
-    with _connected(uri) as connection:
+    with connected(uri) as connection:
         return _entries(connection, uri) if inspect(connection).has_table(LEDGER.name) else []
 
 
@@ -62,7 +61,7 @@ def append(uri: str, decide: Callable[[Sequence[Entry]], Decision | None]) -> li
     Returns:
         all entries, with the new one.
     """
-    with _connected(uri) as connection, _alone(connection):
+    with connected(uri) as connection, alone(connection):
         METADATA.create_all(connection)
         entries = _entries(connection, uri)
         decision = decide(entries)
@@ -71,7 +70,19 @@ def append(uri: str, decide: Callable[[Sequence[Entry]], Decision | None]) -> li
         before = entries[-1].digest if entries else FIRST
         new = Entry(**decision.model_dump(), number=len(entries) + 1, at=datetime.now(UTC), before=before)
         connection.execute(LEDGER.insert().values(number=new.number, before=before, digest=new.digest, entry=new.text))
+        if new.action != "judged":  # a candidate's verdict is told by its run
+            put(connection, f"model.{new.action.replace(' ', '_')}", new.model_dump(mode="json"), new.at)
         return [*entries, new]
+
+
+@contextlib.contextmanager
+def standing_still(uri: str) -> Iterator[list[Entry]]:
+    """All entries, while nobody adds any: for what must not be overtaken by a later decision."""
+    if nothing_there(uri):
+        yield []
+        return
+    with connected(uri) as connection, alone(connection):
+        yield _entries(connection, uri) if inspect(connection).has_table(LEDGER.name) else []
 
 
 def _entries(connection: Connection, uri: str) -> list[Entry]:
@@ -81,38 +92,8 @@ def _entries(connection: Connection, uri: str) -> list[Entry]:
         try:
             entry = Entry.model_validate(json.loads(row.entry))
         except (ValueError, ValidationError) as error:
-            raise LedgerError(f"entry {row.number} of {_place(uri)} cannot be read: it was changed") from error
+            raise LedgerError(f"entry {row.number} of {place(uri)} cannot be read: it was changed") from error
         if (entry.number, entry.before, entry.digest, entry.text) != (row.number, row.before, row.digest, row.entry):
-            raise LedgerError(f"entry {row.number} of {_place(uri)} was changed: it is not what its digest says")
+            raise LedgerError(f"entry {row.number} of {place(uri)} was changed: it is not what its digest says")
         entries.append(entry)
     return entries
-
-
-@contextlib.contextmanager
-def _connected(uri: str) -> Iterator[Connection]:
-    if database_file(uri) is None:
-        raise LedgerError(f"{_place(uri)} is no SQLite database: give one as sqlite:///FILE")
-    engine = create_engine(uri, isolation_level="AUTOCOMMIT", connect_args={"timeout": WAIT})
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        raise LedgerError(describe(uri, str(error)).replace("tracking database", "ledger")) from error
-    finally:
-        engine.dispose()
-
-
-@contextlib.contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """A transaction that lets no other begin one like it."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
-        raise
-    connection.exec_driver_sql("COMMIT")
-
-
-def _place(uri: str) -> str:
-    return f"the ledger {uri.removeprefix('sqlite:///').rpartition('@')[2]}"

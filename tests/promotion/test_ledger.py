@@ -1,14 +1,16 @@
 """The ledger itself: it only grows, one writer at a time, and every change by hand is found."""
 
 import multiprocessing
-import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from processes import exit_codes
+from processes import exit_codes, new_database
 from pydantic import ValidationError
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
 
 from promotion.ledger.checkpoints import contradiction, have_key, sign
 from promotion.ledger.entries import Decision, Standing, broken_links, end_of, newest, standings, until
@@ -30,13 +32,19 @@ def told(uri: str, story=STORY) -> list:
     return entries
 
 
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "SQLite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    return new_database(request.getfixturevalue("postgres_server"))
 
 
-def database(uri: str) -> closing:
-    return closing(sqlite3.connect(uri.removeprefix("sqlite:///"), isolation_level=None))
+@contextmanager
+def database(uri: str) -> Iterator[Connection]:
+    engine = create_engine(uri, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
 
 
 def test_entries_are_read_as_they_were_made_and_say_what_is_so(uri):
@@ -89,14 +97,17 @@ def test_what_a_decision_raises_leaves_the_ledger_as_it_was(uri):
 @pytest.mark.parametrize("statement", ["UPDATE promotion_ledger SET entry = '{}'", "DELETE FROM promotion_ledger"])
 def test_the_table_only_grows(uri, statement):
     entries = told(uri)
-    with database(uri) as connection, pytest.raises(sqlite3.DatabaseError, match="the ledger only grows"):
-        connection.execute(statement)
+    with database(uri) as connection, pytest.raises(DBAPIError, match="the ledger only grows"):
+        connection.exec_driver_sql(statement)
     assert read_ledger(uri) == entries
 
 
-def without_triggers(connection: sqlite3.Connection) -> None:
+def without_triggers(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("DROP TRIGGER promotion_ledger_refuses ON promotion_ledger")
+        return
     for name in ("update", "delete"):
-        connection.execute(f"DROP TRIGGER promotion_ledger_refuses_{name}")
+        connection.exec_driver_sql(f"DROP TRIGGER promotion_ledger_refuses_{name}")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +115,7 @@ def without_triggers(connection: sqlite3.Connection) -> None:
     [
         "UPDATE promotion_ledger SET entry = replace(entry, 'Ada', 'Eve') WHERE number = 2",
         "UPDATE promotion_ledger SET entry = 'nonsense' WHERE number = 2",
-        "UPDATE promotion_ledger SET digest = upper(digest) || '-' WHERE number = 2",
+        "UPDATE promotion_ledger SET digest = substr(upper(digest), 2) || '-' WHERE number = 2",
         "UPDATE promotion_ledger SET number = 9 WHERE number = 2",
     ],
 )
@@ -112,8 +123,8 @@ def test_an_entry_that_was_changed_is_named(uri, statement):
     told(uri)
     with database(uri) as connection:
         without_triggers(connection)
-        connection.execute(statement)
-    with pytest.raises(LedgerError, match=r"entry [29] of the ledger .*ledger.db.* changed"):
+        connection.exec_driver_sql(statement)
+    with pytest.raises(LedgerError, match=r"entry [29] of the ledger .* changed"):
         read_ledger(uri)
 
 
@@ -121,10 +132,10 @@ def test_an_entry_that_is_gone_is_missed(uri):
     told(uri)
     with database(uri) as connection:
         without_triggers(connection)
-        connection.execute("DELETE FROM promotion_ledger WHERE number = 2")
+        connection.exec_driver_sql("DELETE FROM promotion_ledger WHERE number = 2")
     assert broken_links(read_ledger(uri)) == ["between entries 1 and 3 there are others missing"]
     with database(uri) as connection:
-        connection.execute("DELETE FROM promotion_ledger WHERE number = 1")
+        connection.exec_driver_sql("DELETE FROM promotion_ledger WHERE number = 1")
     assert broken_links(read_ledger(uri)) == ["the ledger begins with entry 3, which is not the first that was made"]
 
 
@@ -183,8 +194,12 @@ def test_a_decision_says_who_and_what(wrong):
 
 
 def test_a_place_that_is_no_ledger_is_named(tmp_path):
-    with pytest.raises(LedgerError, match="host/models is no SQLite database: give one as sqlite:///FILE"):
-        read_ledger("postgresql://user:secret@host/models")
+    for wrong in ("mysql://user:secret@host/models", "nonsense"):
+        with pytest.raises(LedgerError, match="must be a URL: sqlite:///FILE or postgresql") as told:
+            read_ledger(wrong)
+        assert "secret" not in str(told.value)
+    with pytest.raises(LedgerError, match="127.0.0.1:1/models"):
+        read_ledger("postgresql+psycopg://user:secret@127.0.0.1:1/models")
     (tmp_path / "ledger.db").write_text("not a database, and long enough to be read as one" * 100)
-    with pytest.raises(LedgerError, match=r"the ledger .*ledger.db"):
+    with pytest.raises(LedgerError, match=r"the ledger .*ledger.db is damaged: put a copy"):
         read_ledger(f"sqlite:///{tmp_path / 'ledger.db'}")

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 import requests
+from processes import free_port
 from run_records import TASK, Tracked, archive, copy_database, digest_of, record
 
 from promotion.ledger.projection import verify
@@ -24,9 +24,7 @@ STARTS_WITHIN = 120  # seconds: 10 to 23 on two idle cores
 def server(empty_database, tmp_path):
     """The URL of ``mlflow server`` over a database of its own."""
     database = copy_database(empty_database, tmp_path)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", database, "--artifacts-destination", (tmp_path / "served").as_uri()]
     with (tmp_path / "server.log").open("w") as log:

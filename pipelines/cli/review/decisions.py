@@ -8,6 +8,7 @@ import typer
 
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
 from pipelines.cli.output import out
+from pipelines.cli.review.notify import telling
 
 if TYPE_CHECKING:
     from pipelines.workspace import Workspace
@@ -55,7 +56,8 @@ def approve(
 def approve_version(workspace: "Workspace", task: str, version: str, by: str | None, reason: str) -> None:
     from promotion.review import approve
 
-    _, former = approve(office(workspace), task, version, by or whoever(), reason)
+    with telling(workspace):
+        _, former = approve(office(workspace), task, version, by or whoever(), reason)
     _say_champion(task, version, former)
 
 
@@ -69,7 +71,9 @@ def reject(
     """Let the version that asks to serve not serve."""
     from promotion.review import reject as decline
 
-    decline(office(workspace_at(workspace)), task, version, by or whoever(), reason)
+    where = workspace_at(workspace)
+    with telling(where):
+        decline(office(where), task, version, by or whoever(), reason)
     out.print(f"{task} version {version} is rejected: it no longer asks to serve")
 
 
@@ -77,7 +81,9 @@ def rollback(task: TaskName, reason: ReasonOption, by: ByOption = None, workspac
     """Make the version that served before the champion again."""
     from promotion.review import rollback as go_back
 
-    version, former = go_back(office(workspace_at(workspace)), task, by or whoever(), reason)
+    where = workspace_at(workspace)
+    with telling(where):
+        version, former = go_back(office(where), task, by or whoever(), reason)
     _say_champion(task, version, former)
 
 

@@ -9,6 +9,7 @@ from common.files import write_for_owner
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
 from pipelines.cli.output import out
 from pipelines.cli.review.decisions import office, whoever
+from pipelines.cli.review.notify import tell
 
 
 def desk(
@@ -38,7 +39,7 @@ def desk(
     settings = DeskSettings(
         token=secrets.token_urlsafe(), name=whoever(), name_header=name_header, public_hosts=tuple(public_host or ())
     )
-    app = create_desk(office(where), settings, where.folder / "reviews")
+    app = create_desk(office(where), settings, where.folder / "reviews", lambda: tell(where))
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities.model_registry import ModelVersion
 
 from common.artifacts import CONSTANTS_FILE, EVALUATION, HISTORY_FILE, WEIGHTS
 from common.digests import file_digest
@@ -141,6 +142,13 @@ def fetch_evidence(tracking_uri: str, task: str, name: str, folder: Path) -> tup
         raise RegistryError(f"{task} has no run {name}")
     path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path=EVIDENCE, dst_path=str(folder))
     return run, Path(path)
+
+
+def fetch_evidence_of(version: ModelVersion, folder: Path) -> Path:
+    """The evidence of the run that made a version, downloaded to ``folder``."""
+    return Path(
+        mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=EVIDENCE, dst_path=str(folder))
+    )
 
 
 def _open_run(client: MlflowClient, experiment: str, record: RunRecord) -> Run:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -14,12 +13,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_USER
 from pydantic import ValidationError
 
 from promotion.errors import RegistryError
-from promotion.ledger.checkpoints import have_key, sign
+from promotion.ledger.checkpoints import sign
 from promotion.ledger.entries import LONGEST_REASON, Action, Decision, Entry, Standing, newest, standings
+from promotion.ledger.keys import have_key
 from promotion.ledger.projection import CHECKPOINT, approved, set_aliases
 from promotion.ledger.store import append, read_ledger
-from promotion.records import EVIDENCE
+from promotion.records import fetch_evidence_of
 from promotion.registry import ARCHIVE_DIGEST, EVIDENCE_DIGEST, ROWS_DIGEST, fetch_archive
+from promotion.signatures import seal
 from promotion.tracking import connect, in_sentences, nothing_there
 
 Decide = Callable[[Sequence[Entry], Standing], Decision]
@@ -107,7 +108,9 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
             )
         if _wants_another(found) and _same(by, asked.by):
             raise RegistryError(f"{by} asked for {task} version {version}: this task wants another person to approve")
-        return _about(asked, "approved", now.champion, by, reason)
+        decision = _about(asked, "approved", now.champion, by, reason)
+        seal(client, office.tracking_uri, found, office.key)  # before it may serve: what serves is signed
+        return decision
 
     new = _decided(office, client, task, decide)
     return new.version, new.former
@@ -159,12 +162,12 @@ def rollback(office: Office, task: str, by: str, reason: str, to: str | None = N
 
 
 @in_sentences
-def fetch_evidence_of(tracking_uri: str, task: str, version: str, folder: Path) -> Path:
+def fetch_page_of(tracking_uri: str, task: str, version: str, folder: Path) -> Path:
     """The evidence of the run that made a version, downloaded to a folder of its own below ``folder``."""
     found = _version(_client(tracking_uri, task), task, version)
     target = folder / f"{task}-{found.version}"
     target.mkdir(parents=True, exist_ok=True)
-    return Path(mlflow.artifacts.download_artifacts(run_id=found.run_id, artifact_path=EVIDENCE, dst_path=str(target)))
+    return fetch_evidence_of(found, target)
 
 
 def _decided(office: Office, client: MlflowClient, task: str, decide: Decide) -> Entry:

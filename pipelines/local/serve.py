@@ -8,6 +8,7 @@ from pipelines.workspace import Workspace
 from promotion.errors import RegistryError
 from promotion.ledger.projection import repair
 from promotion.registry import champions, fetch_archive
+from promotion.signatures import ARCHIVE_SIGNATURE, require_signature
 from serving.server import Server, ServerSettings, running
 
 
@@ -17,6 +18,7 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
 
     Raises:
         RegistryError: there is no champion.
+        SignatureError: an archive was not signed at its approval, or is another since.
         BusyError: this workspace is being served already.
     """
     repair(workspace.tracking_uri, workspace.ledger_uri)  # what serves is what was approved
@@ -32,6 +34,8 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
         paths = []
         for version in versions.values():
             path, _ = fetch_archive(workspace.tracking_uri, version, archives)
+            name = f"the archive of {version.name} version {version.version}"
+            require_signature(name, path, version.tags.get(ARCHIVE_SIGNATURE), workspace.signing_key)
             paths.append(path)
         with running(paths, workspace.serving, settings) as server:
             try:

@@ -17,7 +17,7 @@ from promotion.desk.settings import DeskSettings
 from promotion.desk.views import all_views, task_view
 from promotion.ledger.entries import LONGEST_NAME, LONGEST_REASON
 from promotion.ledger.store import read_ledger
-from promotion.review import Office, approve, fetch_evidence_of, reject, rollback
+from promotion.review import Office, approve, fetch_page_of, reject, rollback
 
 TEMPLATES = Path(__file__).parent / "templates"
 DECISIONS = ("approve", "reject", "rollback")
@@ -65,7 +65,7 @@ class Desk:
         return self._task_page(request, task)
 
     def evidence(self, task: str, version: str) -> Response:
-        folder = fetch_evidence_of(self.office.tracking_uri, task, version, self.reviews)
+        folder = fetch_page_of(self.office.tracking_uri, task, version, self.reviews)
         return FileResponse(folder / REPORT, headers={"Content-Security-Policy": EVIDENCE_POLICY})
 
     def decide(

@@ -10,6 +10,7 @@ from promotion.ledger.checkpoints import Checkpoint, contradiction
 from promotion.ledger.entries import Entry, Standing, broken_links, newest, standings
 from promotion.ledger.store import read_ledger, standing_still
 from promotion.registry import ARCHIVE_DIGEST, CHALLENGER, CHAMPION, by_alias
+from promotion.signatures import ARCHIVE_SIGNATURE, broken_seals, seal
 from promotion.tracking import connect, in_sentences, nothing_there
 
 CHECKPOINT = "ledger_checkpoint"  # the tag of a version with the checkpoint of the newest decision about it
@@ -34,15 +35,33 @@ def repair(tracking_uri: str, ledger_uri: str) -> list[str]:
 
 
 @in_sentences
+def seal_champions(tracking_uri: str, ledger_uri: str, key: Path) -> list[str]:
+    """Sign what serves and was approved before archives were signed. Returns a sentence for each."""
+    if nothing_there(tracking_uri):
+        return []
+    client, found = connect(tracking_uri), []
+    for task, now in standings(read_ledger(ledger_uri)).items():
+        version = by_alias(client, task, CHAMPION)
+        if now.champion and version is not None and ARCHIVE_SIGNATURE not in version.tags:
+            seal(client, tracking_uri, version, key)
+            found.append(f"the archive and the evidence of {task} version {version.version} are signed now")
+    return found
+
+
+@in_sentences
 def verify(tracking_uri: str, ledger_uri: str, key: Path) -> tuple[list[Entry], int, list[str]]:
-    """All entries, how many of them a checkpoint vouches for, and what shows that the ledger was changed."""
-    kept = {}
+    """All entries, how many of them a checkpoint vouches for, and what shows that something was changed.
+
+    That is the ledger itself, and the archives and evidence that were signed.
+    """
+    kept, seals = {}, []
     if not nothing_there(tracking_uri):  # before the ledger is read: a decision may come in between
         for version in connect(tracking_uri).search_model_versions(""):
             if CHECKPOINT in version.tags:
                 kept[f"{version.name} version {version.version}"] = version.tags[CHECKPOINT]
+            seals += broken_seals(tracking_uri, version, key)
     entries = read_ledger(ledger_uri)
-    found, vouched = broken_links(entries), 0
+    found, vouched = [*broken_links(entries), *seals], 0
     for place, text in kept.items():
         try:
             checkpoint = Checkpoint.model_validate_json(text)

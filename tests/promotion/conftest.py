@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from run_records import TASK, copy_database
+from run_records import TASK, copy_database, nominated
 
-from promotion.review import Office
+from promotion.review import Office, approve, reject
 from promotion.tracking import prepare
 
 
@@ -27,3 +27,14 @@ def tracking_uri(empty_database: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def office(tracking_uri: str, tmp_path: Path) -> Office:
     return Office(tracking_uri, f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "keys" / "ledger.pem")
+
+
+@pytest.fixture
+def three(office, tmp_path) -> Office:
+    """Version 1 is the champion, version 2 was rejected, version 3 asks to serve."""
+    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "one", "first")
+    approve(office, TASK, "1", "Ada", "the first")
+    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "two", "second", seed=8)
+    reject(office, TASK, "2", "Ada", "its texts are odd")
+    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "three", "third", seed=9)
+    return office

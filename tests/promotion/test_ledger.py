@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from promotion.ledger.checkpoints import contradiction, have_key, sign
+from promotion.ledger.checkpoints import contradiction, sign
+from promotion.ledger.database import LedgerError
 from promotion.ledger.entries import Decision, Standing, broken_links, end_of, newest, standings, until
-from promotion.ledger.store import LedgerError, append, read_ledger
+from promotion.ledger.keys import have_key, public_file
+from promotion.ledger.store import append, read_ledger
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["promotion.ledger.store"])
@@ -151,6 +153,8 @@ def test_a_rewrite_that_a_chain_cannot_show_contradicts_a_checkpoint(uri, tmp_pa
     assert broken_links(anew) == []
     assert "the ledger was made anew" in contradiction(checkpoint, anew, key)
     assert "there is no key" in contradiction(checkpoint, entries, tmp_path / "none.pem")
+    key.rename(tmp_path / "elsewhere.pem")
+    assert contradiction(checkpoint, entries, key) is None, "the public half is enough"
     forged = checkpoint.model_copy(update={"entries": 1, "head": anew[0].digest})
     assert "was not signed with the key" in contradiction(forged, anew, key)
 
@@ -163,7 +167,7 @@ def test_the_key_is_its_owners_alone_and_stays(uri, tmp_path):
     assert key.stat().st_mode & 0o777 == 0o600
     have_key(key, entries)
     assert key.read_bytes() == first
-    assert list(key.parent.iterdir()) == [key]
+    assert set(key.parent.iterdir()) == {key, public_file(key)}
     key.write_text("nonsense")
     with pytest.raises(LedgerError, match="is no private key"):
         have_key(key, entries)

@@ -11,9 +11,10 @@ from processes import exit_codes
 from run_records import TASK, Tracked, copy_database, digest_of, nominated
 
 from promotion.errors import RegistryError
+from promotion.ledger.database import LedgerError
 from promotion.ledger.entries import Standing
 from promotion.ledger.projection import CHECKPOINT, repair, verify
-from promotion.ledger.store import LedgerError, read_ledger
+from promotion.ledger.store import read_ledger
 from promotion.registry import CHALLENGER, CHAMPION, by_alias
 from promotion.review import Office, approve, reject, rollback, standing
 from promotion.tracking import prepare
@@ -21,17 +22,6 @@ from serving.archive import ArchiveError
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["promotion.review", "run_records"])
-
-
-@pytest.fixture
-def three(office, tmp_path) -> Office:
-    """Version 1 is the champion, version 2 was rejected, version 3 asks to serve."""
-    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "one", "first")
-    approve(office, TASK, "1", "Ada", "the first")
-    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "two", "second", seed=8)
-    reject(office, TASK, "2", "Ada", "its texts are odd")
-    nominated(office.tracking_uri, office.ledger_uri, tmp_path, "three", "third", seed=9)
-    return office
 
 
 def aliases(office: Office) -> tuple[str | None, str | None]:
@@ -173,10 +163,17 @@ def test_of_two_who_approve_at_once_one_does_and_the_other_is_told(three):
 
 
 def approve_and_die(office: Office, name: str) -> None:
-    """Die before the named call to MLflow."""
+    """Die before the named call to MLflow, which is about an alias or notes the checkpoint."""
     from mlflow import MlflowClient
 
-    setattr(MlflowClient, name, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    call = getattr(MlflowClient, name)
+
+    def calling(*given: object, **named: object) -> object:
+        if "alias" in name or CHECKPOINT in given:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*given, **named)
+
+    setattr(MlflowClient, name, calling)
     approve(office, TASK, "3", "Ada", "better")
 
 

@@ -27,7 +27,7 @@ def review(
     launch: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Open the evidence of the version that asks to serve, and say how to decide."""
-    from promotion.review import fetch_evidence_of, standing
+    from promotion.review import fetch_page_of, standing
 
     where = workspace_at(workspace)
     now = standing(where.ledger_uri, task)
@@ -35,7 +35,7 @@ def review(
     if not chosen:
         out.print(f"No version of {task} asks to serve; the champion is {now.champion or 'none'}.")
         return
-    page = fetch_evidence_of(where.tracking_uri, task, chosen, where.folder / "reviews") / "report.html"
+    page = fetch_page_of(where.tracking_uri, task, chosen, where.folder / "reviews") / "report.html"
     out.print(f"{task} version {chosen} (the champion is {now.champion or 'none'}): {page}")
     out.print(f"Decide with 'cpfd approve {task} {chosen} --reason …' or 'cpfd reject {task} {chosen} --reason …'.")
     if launch:

@@ -66,7 +66,7 @@ def at(
 
 @ledger_app.command()
 def verify(workspace: WorkspaceOption = HERE) -> None:
-    """Look for changes that were made to the ledger by hand; it ends with 1 if there is one."""
+    """Look for changes by hand of the ledger and of what was signed; it ends with 1 if there is one."""
     from promotion.ledger.projection import verify as find_changes
 
     where = office(workspace_at(workspace))
@@ -80,11 +80,16 @@ def verify(workspace: WorkspaceOption = HERE) -> None:
 
 @ledger_app.command()
 def repair(workspace: WorkspaceOption = HERE) -> None:
-    """Set MLflow's aliases to what the ledger says, as a promotion that was interrupted would have."""
-    from promotion.ledger.projection import repair as set_aliases
+    """Set MLflow's aliases to what the ledger says, as a promotion that was interrupted would have.
 
-    where = workspace_at(workspace)
+    A champion that was approved before archives were signed is signed.
+    """
+    from promotion.ledger.projection import repair as set_aliases
+    from promotion.ledger.projection import seal_champions
+
+    where = office(workspace_at(workspace))
     found = set_aliases(where.tracking_uri, where.ledger_uri)
+    found += seal_champions(where.tracking_uri, where.ledger_uri, where.key)
     for sentence in found or ["MLflow's aliases are what the ledger says"]:
         out.print(sentence)
 

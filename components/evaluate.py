@@ -53,6 +53,7 @@ def evaluate(
         [name for name in RAW if name in peers],
         judged.groups,
         thresholds,
+        settings.operating_point,
     )
     Path(evaluation.path).write_text(result.model_dump_json(indent=1))
     for model, values in result.models.items():

@@ -117,6 +117,23 @@ class NetworkSettings(BaseModel, frozen=True, extra="forbid"):
         return self
 
 
+class OperatingPoint(BaseModel, frozen=True, extra="forbid"):
+    """Where to decide on the rarer of two classes, where that is not left to what judges: one of the two.
+
+    ``precision``: as often as so large a share of what is decided on is right; ``volume``: on so large a share of all
+    videos, such as what reviewers have time for.
+    """
+
+    precision: float | None = Field(None, gt=0, lt=1)
+    volume: float | None = Field(None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.precision is None) == (self.volume is None):
+            raise ValueError("must name a precision or a volume")
+        return self
+
+
 class ModelSettings(BaseModel, frozen=True, extra="forbid"):
     """What a network classifies, what it reads, and its sizes."""
 

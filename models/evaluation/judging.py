@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from common.errors import UserError
 from models.evaluation.metrics import RANKINGS, Ruler, Threshold, decide
 from models.evaluation.resampling import GroupCounts, interval
-from models.settings import Judge
+from models.settings import Judge, OperatingPoint
 
 BASELINE, STUDENT, TEACHER, CHAMPION = "baseline", "student", "teacher", "champion"
 MODELS = (BASELINE, STUDENT, TEACHER)
@@ -68,6 +68,7 @@ def evaluate(
     raw_peers: Sequence[str] = (),
     groups: np.ndarray | None = None,
     thresholds: Mapping[str, Threshold] | None = None,
+    point: OperatingPoint | None = None,
 ) -> Evaluation:
     """Judge every model on the evaluation rows.
 
@@ -79,9 +80,10 @@ def evaluate(
         raw_peers: the peers that read raw input alone.
         groups: (N,) which rows belong together; None for none.
         thresholds: of models that have theirs already; for all others the tuning rows choose one.
+        point: where they should decide; None: where ``judge`` is best.
     """
     _require_classes(labels, judging, classes)
-    ruler = Ruler.of(judge, labels[~judging], len(classes))
+    ruler = Ruler.of(judge, labels[~judging], len(classes), point)
     given, tuning = thresholds or {}, labels[~judging]
     used = {
         n: given[n] if n in given else ruler.choose_threshold(p[~judging], tuning) for n, p in probabilities.items()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from models.settings import Judge
+from models.settings import Judge, OperatingPoint
 
 # Where a class is decided on. Of two classes, the least score of the second; of more, a factor for each class's
 # score, the largest product of which wins.
@@ -96,12 +96,13 @@ class Ruler:
     judge: Judge
     classes: int
     rarer: int = 1
+    point: OperatingPoint | None = None
 
     @classmethod
-    def of(cls, judge: Judge, tuning_labels: np.ndarray, classes: int) -> "Ruler":
+    def of(cls, judge: Judge, tuning_labels: np.ndarray, classes: int, point: OperatingPoint | None = None) -> "Ruler":
         """For these labels (N,) of tuning rows: they say which class is the rarer one; the second if both are alike."""
         rarer = 0 if classes == 2 and (tuning_labels == 1).mean() > 0.5 else 1
-        return cls(judge, classes, rarer)
+        return cls(judge, classes, rarer, point)
 
     def confusion(self, labels: np.ndarray, decided: np.ndarray) -> np.ndarray:
         """Counts (C, C) of rows by label and by what was decided."""
@@ -118,7 +119,10 @@ class Ruler:
         return {self.judge: judged, **{metric.name: float(metric.of(labels, probabilities)) for metric in RANKINGS}}
 
     def choose_threshold(self, probabilities: np.ndarray, labels: np.ndarray) -> Threshold:
-        """The best threshold for (N, C) probabilities, on rows that are not those that judge."""
+        """The best threshold for (N, C) probabilities, on rows that are not those that judge.
+
+        At an operating point, of those that keep to it the one that finds most; the nearest to it where none does.
+        """
         if self.classes == 2:
             return self._best_threshold(probabilities[:, 1], labels)
         return self._best_factors(probabilities, labels)
@@ -129,7 +133,17 @@ class Ruler:
         below = np.stack([np.bincount(place[labels == c], minlength=len(cuts)) for c in (0, 1)], axis=1)
         negative = np.cumsum(below, axis=0) - below  # rows (cuts, labels) that each cut leaves below itself
         counts = np.stack([negative, below.sum(0) - negative], axis=2)
-        return float(cuts[int(np.argmax(self.values(counts)))])
+        worth = self.values(counts) if self.point is None else self._kept(counts, self.point)
+        return float(cuts[int(np.argmax(worth))])
+
+    def _kept(self, counts: np.ndarray, point: OperatingPoint) -> np.ndarray:
+        """How well each of counts (K, 2, 2) keeps to an operating point."""
+        decided, found = counts[:, :, self.rarer].sum(1), counts[:, self.rarer, self.rarer]
+        if point.volume is not None:
+            return -np.abs(decided / counts[0].sum() - point.volume)
+        precision = np.divide(found, decided, out=np.zeros(len(counts)), where=decided > 0)
+        # Those that keep to it go before all others, by what they find.
+        return np.where(precision >= (point.precision or 0), 1 + found, precision)
 
     def _best_factors(self, probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
         """Factors a class, class by class in three rounds; of equals the nearest to 1.

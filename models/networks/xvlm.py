@@ -29,7 +29,7 @@ class XVLMConfig(PreTrainedConfig):
     ``frames`` among the ``modalities`` there is no vision tower. ``clips`` and ``texts`` are the ClipSettings
     and TextSettings that the weights were trained with; ``projection`` is the width of contrastive features.
     ``wide`` are the WideSettings, None without a wide path. ``untrained`` are parts of the names of tensors that a
-    start has and no training has seen.
+    start has and no training has seen. Logits are divided by ``logit_temperature``.
     """
 
     model_type = "cpfd-xvlm"
@@ -45,6 +45,7 @@ class XVLMConfig(PreTrainedConfig):
         projection: int = PROJECTION,
         untrained: list[str] | None = None,
         wide: dict[str, Any] | None = None,
+        logit_temperature: float = 1.0,
         **kwargs: Any,
     ) -> None:
         self.vision = vision or {}
@@ -56,6 +57,7 @@ class XVLMConfig(PreTrainedConfig):
         self.projection = projection
         self.untrained = untrained or []
         self.wide = wide
+        self.logit_temperature = logit_temperature
         super().__init__(**kwargs)
 
     @classmethod
@@ -240,7 +242,8 @@ class XVLMForClassification(XVLMPreTrainedModel):
         self, input_ids: Tensor, attention_mask: Tensor, frames: Tensor | None = None, **wide: Tensor
     ) -> Tensor:
         """``wide`` is what a wide path reads, ``ngrams`` and ``ngram_counts`` (B, M), or its ``wide_logits`` (B, C)."""
-        return add_wide(self.head(self.xvlm(input_ids, attention_mask, frames)), self.wide, wide)
+        logits = add_wide(self.head(self.xvlm(input_ids, attention_mask, frames)), self.wide, wide)
+        return logits / self.config.logit_temperature
 
 
 def add_wide(logits: Tensor, path: WidePath | None, given: dict[str, Tensor]) -> Tensor:

@@ -1,11 +1,11 @@
 """Settings of a training, and the recipe of a run: everything that trains."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from models.distillation.settings import DistillationSettings
-from models.settings import Judge, ModelSettings
+from models.settings import Judge, ModelSettings, OperatingPoint
 
 
 class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
@@ -47,3 +47,10 @@ class Recipe(ModelSettings, frozen=True, extra="forbid"):
     training: TrainingSettings = TrainingSettings()
     distillation: DistillationSettings = DistillationSettings()
     judge: Judge = Field("f1", description="what thresholds are chosen for and models are judged by")
+    operating_point: OperatingPoint | None = Field(None, description="where to decide; None: where ``judge`` is best")
+
+    @model_validator(mode="after")
+    def _point_of_two(self) -> Self:
+        if self.operating_point is not None and len(self.classes) != 2:
+            raise ValueError("operating_point is for two classes: of more, nobody decides on one alone")
+        return self

@@ -14,7 +14,7 @@ from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, LEARNING, TRAIN, TUNIN
 from models.data.dataset import Videos
 from models.data.run_data import RunData
 from models.distillation.settings import DistillationSettings
-from models.distillation.soft_targets import SoftTargets
+from models.distillation.soft_targets import SoftTargets, fitted_temperature
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.starts.pretraining import XVLMForPretraining
 from models.starts.weights import open_start, start_from
@@ -23,6 +23,7 @@ from models.training.devices import log, rank, seed_everything
 from models.training.loop import fit
 from models.training.new_networks import new_classifier, save_network, warn_of_size, with_wide_path
 from models.training.objective import class_weights, for_epochs, label_objective
+from models.training.prediction import predict_logits
 from models.training.settings import Recipe
 
 
@@ -35,6 +36,7 @@ def train_baseline(
     loss = label_objective(train, settings)
     train, tuning = with_wide_path(model, settings, loss, train, data.rows(TUNING))
     history = fit(model, train, loss, settings.training, seed, validation=tuning, checkpoints=checkpoints)
+    set_temperature(model, tuning, settings)
     return model, history
 
 
@@ -90,7 +92,17 @@ def distill_student(
     videos, tuning = with_wide_path(model, settings, wide_loss, videos, data.rows(TUNING), soft=soft)
     training = for_epochs(settings.training, distillation.student_epochs)
     history = fit(network, videos, loss, training, seed, validation=tuning, checkpoints=checkpoints)
+    set_temperature(model, tuning, settings)
     return model, history, trust
+
+
+def set_temperature(model: XVLMForClassification, tuning: Videos, settings: Recipe) -> None:
+    """Have scores mean what they say, by one number that the tuning rows choose; the order of the scores stays.
+
+    It is a part of the network's config, and goes wherever the weights go (Guo et al., ICML 2017).
+    """
+    logits = predict_logits(model, tuning, settings.training.batch_size, settings.training.workers)
+    model.config.logit_temperature = fitted_temperature(logits, tuning.labels.numpy())
 
 
 def learned_videos(data: RunData, targets: SoftTargets, distillation: DistillationSettings, seed: int) -> Videos:

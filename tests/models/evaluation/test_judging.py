@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sklearn.metrics import f1_score, matthews_corrcoef
 
 from models.evaluation.judging import EvaluationError, evaluate
-from models.evaluation.metrics import Ruler, pr_auc, roc_auc
+from models.evaluation.metrics import Ruler, decide, pr_auc, roc_auc
+from models.settings import OperatingPoint
 
 
 def scored(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np.ndarray:
@@ -39,6 +41,38 @@ def test_f1_is_that_of_the_rarer_class(rng):
     assert ruler.values(ruler.confusion(labels, decided)) == pytest.approx(f1_score(labels, decided, pos_label=0))
     assert Ruler.of("f1", 1 - labels, 2).rarer == 1
     assert Ruler.of("f1", np.array([0, 1]), 2).rarer == 1
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_an_operating_point_decides_on_the_rarer_class_as_it_says(rng, share):
+    labels = (rng.random(3_000) < share).astype(int)
+    probabilities = scored(rng, labels, 1.0)
+    rarer = int(share < 0.5)
+
+    def decided(**point: float) -> np.ndarray:
+        ruler = Ruler.of("f1", labels, 2, OperatingPoint(**point))
+        return decide(probabilities, ruler.choose_threshold(probabilities, labels)) == rarer
+
+    assert decided(volume=0.05).mean() == pytest.approx(0.05, abs=0.001)
+    precise, most = decided(precision=0.9), labels == rarer
+    assert most[precise].mean() >= 0.9
+    cuts = probabilities[:, rarer]
+    recalls = [most[cuts >= cut].sum() for cut in cuts if most[cuts >= cut].mean() >= 0.9]
+    assert most[precise].sum() == max(recalls)
+
+
+def test_an_operating_point_out_of_reach_is_come_near(rng):
+    labels = np.array([0, 1] * 200)
+    probabilities = scored(rng, rng.permutation(labels), 1.0)  # they know nothing of the labels
+    point = OperatingPoint.model_validate({"precision": 0.999})
+    chosen = decide(probabilities, Ruler.of("f1", labels, 2, point).choose_threshold(probabilities, labels))
+    assert chosen.any()
+
+
+@pytest.mark.parametrize("wrong", [{}, {"precision": 0.9, "volume": 0.1}, {"volume": 0}, {"precision": 1.0}])
+def test_an_operating_point_is_one_thing(wrong):
+    with pytest.raises(ValidationError):
+        OperatingPoint.model_validate(wrong)
 
 
 def test_known_areas():

@@ -24,5 +24,6 @@ RETRIEVAL_FILE = "_retrieval.json"  # which parts there are, and of what
 # A network's folder.
 WEIGHTS = "model.safetensors"
 HISTORY_FILE = "history.json"
+COST_FILE = "cost.json"
 CONSTANTS_FILE = "distillation.json"
 ALPHAS_FILE = "alphas.parquet"

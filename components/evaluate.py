@@ -28,11 +28,12 @@ def evaluate(
 
     import pyarrow.parquet as pq
 
-    from components.output import log_classification
+    from components.output import log_results
     from models.evaluation.judging import CHAMPION, evaluate
     from models.evaluation.peers import RAW
-    from models.evaluation.scoring import score_judging_rows
+    from models.evaluation.scoring import read_judging_rows, score_judging_rows
     from models.training.settings import Recipe
+    from serving.scoring import answer_cost
 
     settings = Recipe.model_validate_json(recipe)
     folders = {"baseline": Path(baseline.path), "student": Path(distilled.path)}
@@ -55,10 +56,8 @@ def evaluate(
         thresholds,
         settings.operating_point,
     )
+    rows = read_judging_rows(Path(catalogue.path), None)
+    answer = answer_cost(folders["student"], result.models["student"].threshold, rows[rows.media_uri.notna()])
+    result = result.model_copy(update={"answer": answer})
     Path(evaluation.path).write_text(result.model_dump_json(indent=1))
-    for model, values in result.models.items():
-        for name, value in values.metrics.items():
-            metrics.log_metric(f"{model}_{name}", value)
-    log_classification(classification, judged, result)
-    for shown in (metrics, classification):  # kfp's local cache takes an artifact without a file for one that is gone
-        Path(shown.path).write_text(json.dumps(shown.metadata))
+    log_results(metrics, classification, judged, result)

@@ -1,7 +1,9 @@
 """How components log their progress and report their results while they run."""
 
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,18 @@ def counter(what: str, total: int) -> Callable[[int], None]:
     return log
 
 
-def log_classification(output: Any, judged: Judged, result: Evaluation) -> None:
-    """The student's confusion matrix and, if binary, its ROC curve, for the pipeline's own page."""
+def log_results(metrics: Any, classification: Any, judged: Judged, result: Evaluation) -> None:
+    """What Kubeflow's own page shows of an evaluation: every model's metrics, and how the student decides."""
+    for model, values in result.models.items():
+        for name, value in values.metrics.items():
+            metrics.log_metric(f"{model}_{name}", value)
+    _log_classification(classification, judged, result)
+    for shown in (metrics, classification):  # kfp's local cache takes an artifact without a file for one that is gone
+        Path(shown.path).write_text(json.dumps(shown.metadata))
+
+
+def _log_classification(output: Any, judged: Judged, result: Evaluation) -> None:
+    """The student's confusion matrix and, if binary, its ROC curve."""
     rows, labels = judged.evaluation, judged.labels[judged.evaluation]
     probabilities = judged.probabilities["student"][rows]
     decided = decide(probabilities, result.models["student"].threshold)

@@ -11,6 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from pydantic import BaseModel
 
+from models.evaluation.cost import AnswerCost
 from models.evaluation.judging import CHAMPION
 from models.evaluation.metrics import Threshold
 from promotion.errors import RegistryError
@@ -20,14 +21,14 @@ from promotion.ledger.store import read_ledger
 from promotion.registry import ARCHIVE_DIGEST, fetch_archive
 from promotion.tracking import connect, in_sentences
 from serving.archive import ArchiveError, unpack
-from serving.scoring import StudentError, score_rows
+from serving.scoring import StudentError, answer_cost, score_rows
 
 LOST = (ArchiveError, RegistryError, StudentError)  # what another try would not change
 NONE = pa.table({"video_id": pa.array([], pa.string()), CHAMPION: pa.array([], pa.list_(pa.float64()))})
 
 
 class Champion(BaseModel, frozen=True, extra="forbid"):
-    """Which version of a task's model serves ('' for none), what it was made with, and where it decides.
+    """Which version of a task's model serves ('' for none), what it was made with, where it decides, what it costs.
 
     ``lost`` says why it cannot be scored; '' if it was.
     """
@@ -35,6 +36,7 @@ class Champion(BaseModel, frozen=True, extra="forbid"):
     version: str = ""
     settings: dict[str, Any] = {}
     threshold: Threshold = 0.5
+    answer: AnswerCost | None = None
     lost: str = ""
 
     @classmethod
@@ -76,11 +78,12 @@ def score(
             packed, _ = fetch_archive(tracking_uri, registered, Path(scratch))
             folder, serving = unpack(packed, Path(scratch) / "student")
             scores = score_rows(folder, serving["threshold"], rows, classes)
+            answer = answer_cost(folder, serving["threshold"], rows)
     except LOST as error:
         return Champion(version=version, lost=f"version {version}, the champion, cannot be scored: {error}"), NONE
     settings = json.loads(registered.tags.get("settings", "{}"))
     table = pa.table({"video_id": list(rows.video_id), CHAMPION: scores.tolist()})
-    return Champion(version=version, settings=settings, threshold=serving["threshold"]), table
+    return Champion(version=version, settings=settings, threshold=serving["threshold"], answer=answer), table
 
 
 def _registered(tracking_uri: str, task: str, version: str, archive: str) -> ModelVersion:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, EVALUATION, HISTORY_FILE
+from common.artifacts import ALPHAS_FILE, CONSTANTS_FILE, COST_FILE, EVALUATION, HISTORY_FILE
 from models.data.dataset import open_clips
 from models.evaluation.judging import Evaluation, reference_of
 from models.evaluation.metrics import titles
@@ -39,6 +39,7 @@ class Evidence:
     alphas: np.ndarray
     histories: dict[str, list[dict[str, float]]]
     constants: dict[str, float]
+    costs: dict[str, dict[str, Any]]
 
     @classmethod
     def read(
@@ -77,6 +78,7 @@ class Evidence:
             alphas=alphas.alpha.to_numpy(),
             histories={name: json.loads((folder / HISTORY_FILE).read_text()) for name, folder in networks.items()},
             constants=json.loads((networks["student"] / CONSTANTS_FILE).read_text()),
+            costs={name: json.loads((folder / COST_FILE).read_text()) for name, folder in networks.items()},
         )
 
 
@@ -100,6 +102,7 @@ def render_report(evidence: Evidence, verdict: Verdict, warnings: Sequence[str])
         verdict=verdict,
         warnings=warnings,
         constants=evidence.constants,
+        costs=evidence.costs,
         slider=_slider(evidence),
         disagreements=evidence.disagreements,
         reference=reference_of(evidence.evaluation.models),

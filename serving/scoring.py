@@ -1,5 +1,6 @@
 """Many videos scored by a served student without a server: what it would answer, in less time."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 
+from common.artifacts import WEIGHTS
 from common.errors import UserError
+from models.evaluation.cost import AnswerCost
 from models.evaluation.metrics import Threshold
 from serving.predictor import Predictor, RawInput
 
@@ -18,6 +21,7 @@ class StudentError(UserError):
 
 
 BATCH = 32  # clips in memory at once
+TIMED = 20  # answers: the median is none of the few that another process disturbed
 
 
 def score_rows(folder: Path, threshold: Threshold, rows: pd.DataFrame, classes: tuple[str, ...]) -> np.ndarray:
@@ -41,6 +45,18 @@ def score_rows(folder: Path, threshold: Threshold, rows: pd.DataFrame, classes: 
         inputs = list(_inputs(rows.iloc[start : start + BATCH], predictor.reads_frames))
         answers += predictor.answer([predictor.clip(each) for each in inputs], inputs)
     return np.array([list(answer.scores.values()) for answer in answers])
+
+
+def answer_cost(folder: Path, threshold: Threshold, rows: pd.DataFrame) -> AnswerCost:
+    """What one answer of a student's folder costs, over at most TIMED of ``rows`` (as ``score_rows`` reads them)."""
+    predictor = Predictor.load(folder, threshold)
+    seconds = []
+    for raw in _inputs(rows.iloc[:TIMED], predictor.reads_frames):
+        started = time.perf_counter()
+        predictor.answer([predictor.clip(raw)], [raw])
+        seconds.append(time.perf_counter() - started)
+    size = (folder / WEIGHTS).stat().st_size
+    return AnswerCost(megabytes=size / 1e6, milliseconds=1_000 * float(np.median(seconds)))
 
 
 def _inputs(rows: pd.DataFrame, with_video: bool) -> Iterator[RawInput]:

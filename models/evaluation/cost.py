@@ -22,6 +22,16 @@ class Cost(BaseModel, frozen=True, extra="forbid"):
     milliseconds: float
 
 
+class AnswerCost(BaseModel, frozen=True, extra="forbid"):
+    """Of a served student: its weights on disk (1e6 bytes), and the median time of an answer, video decoding included.
+
+    It is of one answer at a time, on the machine that judged.
+    """
+
+    megabytes: float
+    milliseconds: float
+
+
 def parameters(model: torch.nn.Module) -> int:
     """Numbers that training may change."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from common.errors import UserError
+from models.evaluation.cost import AnswerCost
 from models.evaluation.metrics import RANKINGS, Ruler, Threshold, decide
 from models.evaluation.resampling import GroupCounts, interval
 from models.settings import Judge, OperatingPoint
@@ -42,7 +43,8 @@ class Evaluation(BaseModel, frozen=True, extra="forbid"):
     of which those in ``raw_peers`` read no privileged feature. ``difference`` is what judges of the student less that
     of the baseline, with its 95 % interval over paired resamples of the evaluation rows' groups. ``gap_closed`` is the
     student's share of the way from baseline to teacher, by metric; None where the teacher is less than 0.005 above the
-    baseline: there is no gap to close. ``rarer`` is the class whose F1 ``f1`` is, of two.
+    baseline: there is no gap to close. ``rarer`` is the class whose F1 ``f1`` is, of two. ``answer`` is what one of the
+    student costs.
     """
 
     classes: tuple[str, ...]
@@ -56,6 +58,7 @@ class Evaluation(BaseModel, frozen=True, extra="forbid"):
     difference: float
     difference_interval: tuple[float, float]
     gap_closed: dict[str, float | None]
+    answer: AnswerCost | None = None
 
 
 def evaluate(

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.networks.xvlm import XVLM, XVLMConfig, XVLMPreTrainedModel, add_wide, classification_head, wide_path
+from models.networks.wide import add_wide
+from models.networks.xvlm import XVLM, XVLMConfig, XVLMPreTrainedModel, classification_head, wide_path
 
 # Of a feature's values: one in a thousand at either end may be a wild one, and shall not stretch the scale.
 OUTER_QUANTILES = (0.001, 0.999)

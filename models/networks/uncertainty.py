@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.networks.xvlm import add_wide
+from models.networks.wide import add_wide
 
 
 class WithUncertainty(nn.Module):

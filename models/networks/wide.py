@@ -42,6 +42,13 @@ class WidePath(nn.Module):
         return torch.from_numpy(weighted @ self.weight.cpu().numpy()) + self.bias.cpu()
 
 
+def add_wide(logits: Tensor, path: WidePath | None, given: dict[str, Tensor]) -> Tensor:
+    """``logits`` with those of the wide path, if there is one."""
+    if path is None:
+        return logits
+    return logits + (given["wide_logits"] if "wide_logits" in given else path(**given))
+
+
 @torch.no_grad()
 def shrink(head: nn.Sequential, share: float) -> None:
     """Multiply the logits of a ``classification_head`` by ``share``, in its last layer: what it adds to a wide path."""

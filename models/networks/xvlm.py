@@ -11,7 +11,7 @@ from transformers import initialization as init
 from models.data.text import TextError, text_length
 from models.networks.cross_modal import EMBEDDINGS, ENCODERS, CrossModalEncoder
 from models.networks.vision import normalised, vision_tower
-from models.networks.wide import WidePath
+from models.networks.wide import WidePath, add_wide
 from models.settings import MODALITIES, ModelSettings, NetworkSettings
 
 PROJECTION = 256  # width of the official contrastive features (Zeng et al., ICML 2022)
@@ -244,10 +244,3 @@ class XVLMForClassification(XVLMPreTrainedModel):
         """``wide`` is what a wide path reads, ``ngrams`` and ``ngram_counts`` (B, M), or its ``wide_logits`` (B, C)."""
         logits = add_wide(self.head(self.xvlm(input_ids, attention_mask, frames)), self.wide, wide)
         return logits / self.config.logit_temperature
-
-
-def add_wide(logits: Tensor, path: WidePath | None, given: dict[str, Tensor]) -> Tensor:
-    """``logits`` with those of the wide path, if there is one."""
-    if path is None:
-        return logits
-    return logits + (given["wide_logits"] if "wide_logits" in given else path(**given))

@@ -9,6 +9,7 @@ import hashlib
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ from models.starts.weights import save_start
 from models.training.checkpoints import CheckpointFolder
 from models.training.devices import process_group, rank, world
 from models.training.loop import TrainingError
-from models.training.new_networks import save_network
+from models.training.new_networks import note_cost, save_network
 from models.training.settings import Recipe
 from models.training.students import pretrain, train_baseline, train_student
 from models.training.teachers import train_teachers
@@ -93,11 +94,13 @@ def train(job: Job) -> None:
 
 
 def _run(job: Job) -> None:
+    began = time.perf_counter()
     checkpoints = CheckpointFolder(None if job.checkpoints is None else job.checkpoints / job.fingerprint())
     data = open_run(job.catalogue, job.clips, job.recipe)
     if job.kind == "baseline":
         model, history = train_baseline(data, job.recipe, job.seed, checkpoints)
         save_network(model, data.tokenizer, history, job.output)
+        note_cost(model, time.perf_counter() - began, job.output)
     elif job.kind == "pretraining":
         start, _ = pretrain(data, job.recipe, job.seed, checkpoints)
         if rank() == 0:
@@ -108,7 +111,8 @@ def _run(job: Job) -> None:
             save_network(teacher, data.tokenizer, history, job.output / name)
     else:
         targets = SoftTargets.read(_given(job.soft_targets))
-        train_student(data, targets, job.recipe, job.seed, job.output, checkpoints)
+        student = train_student(data, targets, job.recipe, job.seed, job.output, checkpoints)
+        note_cost(student, time.perf_counter() - began, job.output)
     if rank() == 0:
         checkpoints.discard()
 

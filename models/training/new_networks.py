@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from common.artifacts import HISTORY_FILE
+from common.artifacts import COST_FILE, HISTORY_FILE
 from models.data.dataset import Videos
 from models.data.run_data import RunData
 from models.distillation.methods import TeacherInput
@@ -20,7 +20,7 @@ from models.settings import ModelSettings
 from models.starts.weights import open_start, start_from
 from models.starts.wide import LossFunction, fit_wide_path
 from models.training.checkpoints import History
-from models.training.devices import log, rank, seed_everything
+from models.training.devices import device, log, rank, seed_everything, world
 from models.training.settings import Recipe
 
 Teacher = XVLMForClassification | DFXVLMForClassification
@@ -102,6 +102,14 @@ def size_warning(parameters: int, settings: ModelSettings) -> str:
 @cache
 def _log_once(line: str) -> None:
     log(line)
+
+
+def note_cost(model: Any, seconds: float, folder: Path) -> None:
+    """Beside a network's weights, what its training cost: seconds of the process that ended it, on which device."""
+    if rank() == 0:
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        found = {"seconds": seconds, "device": device().type, "processes": world(), "parameters": parameters}
+        (folder / COST_FILE).write_text(json.dumps(found))
 
 
 def save_network(model: Any, tokenizer: PreTrainedTokenizerFast, history: History, folder: Path) -> None:

@@ -127,12 +127,13 @@ def learned_videos(data: RunData, targets: SoftTargets, distillation: Distillati
 
 def train_student(
     data: RunData, soft_targets: SoftTargets, settings: Recipe, seed: int, folder: Path, checkpoints: CheckpointFolder
-) -> None:
+) -> XVLMForClassification:
     """Distil the student into ``folder``, with its alphas and the constants behind them."""
     model, history, trust = distill_student(data, soft_targets, settings, seed, checkpoints)
     save_network(model, data.tokenizer, history, folder)
     if rank() == 0:
         trust.write(folder)
+    return model
 
 
 def pretrain(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
+from models.evaluation.cost import AnswerCost
 from models.evaluation.judging import MODELS, reference_of
 from models.evaluation.metrics import JUDGES, Ruler
 from models.evaluation.resampling import GroupCounts
@@ -35,7 +36,8 @@ class Case:
     ``labels`` (N,) are class indices, ``groups`` (N,) say which rows are alike, ``slices`` (N,) by what they cut by.
     ``peers`` are the names of the models that anyone would try first. ``changed`` are the settings that are not the
     champion's. ``champion`` is its version, '' for none; ``lost`` says why it cannot be scored, if so. ``look`` counts
-    the candidates judged on these rows, this one included. ``warnings`` are those of the checks of the data.
+    the candidates judged on these rows, this one included. ``warnings`` are those of the checks of the data,
+    ``answers`` what one of the student and of the champion costs.
     """
 
     labels: np.ndarray
@@ -51,6 +53,7 @@ class Case:
     lost: str = ""
     look: int = 1
     warnings: Sequence[str] = ()
+    answers: Mapping[str, AnswerCost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in (*MODELS, *self.peers):

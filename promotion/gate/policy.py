@@ -17,6 +17,7 @@ CheckName = Literal[
     "calibration",
     "gap_closed",
     "recall_volume",
+    "cost",
     "data",
 ]
 # A required check must pass; what an advisory one finds is told, and left to the reviewer.
@@ -47,6 +48,8 @@ class GateSettings(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     slice_tolerance: float = Field(0.05, gt=0, lt=1, description="and what judges in a slice this much")
     fewest_slice_positives: int = Field(30, ge=1, description="a slice with fewer is not judged")
     least_gap_closed: float = Field(0.5, le=1, description="share of the gap between baseline and teacher")
+    most_megabytes: float | None = Field(None, gt=0, description="of the student's weights")
+    most_milliseconds: float | None = Field(None, gt=0, description="an answer may take, on the machine that judges")
     approver: Literal["anyone", "another"] = "anyone"
 
     @field_validator("checks", mode="before")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from common.artifacts import EVALUATION, SLICE
-from models.evaluation.judging import CHAMPION, Evaluation
+from models.evaluation.judging import CHAMPION, STUDENT, Evaluation
 from models.evaluation.metrics import Ruler, decide
 from promotion.champion import Champion
 from promotion.gate.case import Case, Predictions
@@ -50,4 +50,5 @@ def read_case(
         lost=champion.lost,
         look=look,
         warnings=warnings,
+        answers={name: cost for name, cost in ((STUDENT, evaluation.answer), (CHAMPION, champion.answer)) if cost},
     )

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from common.artifacts import HISTORY_FILE
+from common.artifacts import COST_FILE, HISTORY_FILE
 from models.evaluation.judging import MODELS, evaluate
 from models.training.students import Trust
 from pipelines.task import load_task
@@ -62,6 +62,8 @@ def read(tmp_path, rng):
         pd.DataFrame({"reason": ["no frames: x"] * 3}).to_parquet(tmp_path / "set_aside", index=False)
         for name in ("baseline", "student"):
             (tmp_path / name).mkdir()
+            cost = {"seconds": 61, "device": "cpu", "processes": 1, "parameters": 700_000}
+            (tmp_path / name / COST_FILE).write_text(json.dumps(cost))
             (tmp_path / name / HISTORY_FILE).write_text(json.dumps([{"epoch": 1, "loss": 0.5, "learning_rate": 0.0}]))
         losses, alphas = np.array([0.1, np.nan, 2.0], np.float32), np.array([0.8, 1.0, 0.2])
         Trust(["a", "b", "c"], alphas, losses, {"mean_alpha": 0.5}).write(tmp_path / "student")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from promotion.gate.case import Case
 from promotion.gate.checks.better import baseline, champion
 from promotion.gate.checks.calibration import calibration
+from promotion.gate.checks.cost import cost
 from promotion.gate.checks.floors import least, simple_peers
 from promotion.gate.checks.gap import gap_closed
 from promotion.gate.checks.ranking import ranking
@@ -26,5 +27,6 @@ CHECKS: dict[CheckName, Callable[[Case, GateSettings], Finding]] = {
     "calibration": calibration,
     "gap_closed": gap_closed,
     "recall_volume": recall_volume,
+    "cost": cost,
     "data": data,
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cases import case, predictions
 
+from models.evaluation.cost import AnswerCost
 from promotion.gate.case import Case
 from promotion.gate.checks import CHECKS
 from promotion.gate.deciding import run
@@ -21,6 +22,11 @@ def lost_late(of: Case) -> Case:
     return replace(of, models={**of.models, "student": predictions(of.labels, noise, signal)})
 
 
+def costing(megabytes: float, milliseconds: float) -> Case:
+    return replace(case(), answers={"student": AnswerCost(megabytes=megabytes, milliseconds=milliseconds)})
+
+
+BOUNDS = {"most_megabytes": 5, "most_milliseconds": 20}
 SCENARIOS = {
     "simple_peers": [
         (PASSED, lambda: case(), {}),
@@ -77,6 +83,13 @@ SCENARIOS = {
         (PASSED, lambda: case(), {}),
         (FAILED, lambda: case(student=1.0, baseline=2.0), {}),
         (TOO_FEW, lambda: case(200, student=1.0), {}),
+    ],
+    "cost": [
+        (PASSED, lambda: costing(5, 20), BOUNDS),
+        (FAILED, lambda: costing(5.1, 20), BOUNDS),
+        (FAILED, lambda: costing(5, 20.1), BOUNDS),
+        (PASSED, lambda: costing(500, 2_000), {}),
+        (TOO_FEW, lambda: case(), BOUNDS),
     ],
     "data": [
         (PASSED, lambda: case(), {}),

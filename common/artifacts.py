@@ -2,7 +2,8 @@
 
 # The catalogue: a row a video of the window.
 CATALOGUE_COLUMNS = [
-    "video_id", "published_at", "title", "overlay_text", "group_id", "media_uri", "label", "as_of", "split", "fold",
+    "video_id", "published_at", "title", "overlay_text", "group_id", "media_uri", "label", "label_source", "as_of",
+    "split", "fold",
 ]  # fmt: skip
 RAW_COLUMNS = ["video_id", "title", "overlay_text", "label", "split", "fold"]
 

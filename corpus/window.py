@@ -51,8 +51,9 @@ def select_window(
     features may be known up to then.
 
     Returns:
-        video_id, published_at, title, overlay_text, group_id, media_uri (resolved, null if none), label (null if none),
-        as_of, split (train, tuning, evaluation, unlabelled, held_out), fold (-1 outside train).
+        video_id, published_at, title, overlay_text, group_id, media_uri (resolved, null if none), label and
+        label_source (null if none), as_of, split (train, tuning, evaluation, unlabelled, held_out), fold (-1 outside
+        train).
 
     Raises:
         CorpusError: no videos in the window, no such labels, a class without rows.
@@ -139,7 +140,7 @@ def newest_labels(labels: pd.DataFrame, end: datetime) -> pd.DataFrame:
     """The newest label of each video among those made before ``end``; ``labels`` are one task's."""
     known = labels[labels.labeled_at < end]
     newest = known.sort_values("labeled_at", kind="stable").drop_duplicates("video_id", keep="last")
-    return newest[["video_id", "label", "labeled_at"]]
+    return newest.rename(columns={"source": "label_source"})[["video_id", "label", "label_source", "labeled_at"]]
 
 
 def groups_of(catalogue: pd.DataFrame) -> pd.Series:

@@ -46,7 +46,7 @@ def test_a_label_made_after_the_end_is_not_known(corpus, task):
 
 def test_of_several_labels_the_newest_counts():
     times = pd.to_datetime(["2026-01-01", "2026-01-03", "2026-01-02"], utc=True)
-    labels = pd.DataFrame({"video_id": "a", "label": ["x", "z", "y"], "labeled_at": times})
+    labels = pd.DataFrame({"video_id": "a", "label": ["x", "z", "y"], "labeled_at": times, "source": "x"})
     assert newest_labels(labels, datetime(2026, 2, 1, tzinfo=UTC)).label.tolist() == ["z"]
     assert newest_labels(labels, datetime(2026, 1, 3, tzinfo=UTC)).label.tolist() == ["y"]
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from kfp.dsl import HTML, Artifact, Dataset, Input, Model
+from kfp.dsl import HTML, Artifact, Dataset, Input, Markdown, Model, Output
 
 from components.base import component
 
@@ -20,29 +20,43 @@ def register(
     code_version: str,
     tracking_uri: str,
     run_name: str,
+    card: Output[Markdown],
+    baselines: Output[Artifact],
 ) -> NamedTuple("Registered", run_id=str, version=str):  # type: ignore[valid-type]
     """Goes on with the run of that name, if there is one. The same settings, window, data, seed and code: one version.
 
-    ``version`` is '' if the student did not pass.
+    ``version`` is '' if the student did not pass. ``card`` is the model card, ``baselines`` what drift is watched
+    against; both are signed with the evidence at approval.
     """
     import json
     from pathlib import Path
 
+    import pyarrow.parquet as pq
+
     from models.evaluation.judging import Evaluation
+    from models.evaluation.reference import reference
     from promotion.gate.verdict import Verdict
     from promotion.records import RunRecord, record_run
+    from reports.card import model_card
 
+    task, known = json.loads(settings), {**json.loads(Path(facts.path).read_text()), "code_version": code_version}
+    result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
+    verdict = Verdict.model_validate_json(Path(decision.path).read_text())
+    Path(card.path).write_text(model_card(known, task, result, verdict))
+    Path(baselines.path).write_text(reference(pq.read_table(scores.path).to_pandas(), result).model_dump_json(indent=1))
     record = RunRecord(
         name=run_name,
-        facts={**json.loads(Path(facts.path).read_text()), "code_version": code_version},
-        settings=json.loads(settings),
-        evaluation=Evaluation.model_validate_json(Path(evaluation.path).read_text()),
-        verdict=Verdict.model_validate_json(Path(decision.path).read_text()),
+        facts=known,
+        settings=task,
+        evaluation=result,
+        verdict=verdict,
         files={
             "report.html": Path(report.path),
             "scores.parquet": Path(scores.path),
             "evaluation.json": Path(evaluation.path),
             "decision.json": Path(decision.path),
+            "model_card.md": Path(card.path),
+            "drift_baselines.json": Path(baselines.path),
         },
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
     )

@@ -25,6 +25,7 @@ CHALLENGER, CHAMPION = "challenger", "champion"
 IDENTITY = "identity"  # the tag that makes registering idempotent
 # Tags of a version. The digest is the seal: written last, taken off first, so that it is never of another archive.
 ARCHIVE_RUN, ARCHIVE_DIGEST = "archive_run", "archive_sha256"
+LONGEST_DESCRIPTION = 4_999  # characters: PostgreSQL takes no more; the model card says the rest
 EVIDENCE_DIGEST, ROWS_DIGEST = "evidence_sha256", "evaluation_rows_sha256"
 
 
@@ -55,7 +56,12 @@ def register_student(client: MlflowClient, candidate: Candidate, experiment_id: 
     _have_registered_model(client, candidate.task)
     source = f"models:/{model.model_id}"
     made = client.create_model_version(
-        candidate.task, source, run_id, {**tags, **candidate.evidence}, model_id=model.model_id
+        candidate.task,
+        source,
+        run_id,
+        {**tags, **candidate.evidence},
+        description=candidate.evidence.get("verdict", "")[:LONGEST_DESCRIPTION],
+        model_id=model.model_id,
     )
     first, *others = _versions(client, candidate.task, candidate.identity)
     if others and first.version != made.version:  # another process registered the same at the same time

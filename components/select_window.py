@@ -28,7 +28,8 @@ def select_window(
 
     ``labels`` is the corpus's name for the task's labels. ``snapshot`` is the digest of the tables the run was started
     for ('' where nobody knows it yet): it makes the step's cache see changed data, and the step refuse it if it
-    changed since. ``previous`` holds that many videos of the window before, to compare features with.
+    changed since. ``window_start`` is that of the earliest rows that may be there. ``previous`` holds that many videos
+    of the window before, to compare features with.
     """
     import json
     from datetime import datetime
@@ -63,4 +64,4 @@ def select_window(
             indent=1,
         )
     )
-    return (start.isoformat(),)
+    return (window_start(start, settings.pooled_months).isoformat(),)

@@ -12,10 +12,13 @@ class WindowSettings(BaseModel, frozen=True, extra="forbid"):
     """How the window is split.
 
     ``newest``: the newest share is for evaluation, the next newest for tuning (thresholds, and when a training stops).
-    ``random``: shares by a seeded draw. Either way all videos of one group stay on one side.
+    ``random``: shares by a seeded draw. ``stable``: each group's side follows from its name alone, in this and every
+    other window, so that what judged once never trains anything; ``pooled_months`` then lets the evaluation rows of
+    so many months before the window judge, too. Always all videos of one group stay on one side.
     """
 
-    split: Literal["newest", "random"] = "newest"
+    split: Literal["newest", "random", "stable"] = "newest"
+    pooled_months: int = Field(0, ge=0, le=120)
     evaluation_share: float = Field(0.1, gt=0, lt=1)  # enough to judge by where labels are many
     tuning_share: float = Field(0.1, gt=0, lt=1)
 
@@ -23,6 +26,8 @@ class WindowSettings(BaseModel, frozen=True, extra="forbid"):
     def _leaves_training_rows(self) -> Self:
         if self.evaluation_share + self.tuning_share >= MOST_HELD_BACK:
             raise ValueError("evaluation_share and tuning_share must leave at least a tenth for training")
+        if self.pooled_months and self.split != "stable":
+            raise ValueError("pooled_months needs 'split: stable': else the rows of earlier windows train this one")
         return self
 
 

@@ -1,5 +1,6 @@
 """A window of the corpus as a catalogue: which videos count, what is known of their label, on which side they are."""
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def select_window(
 
     ``labels`` is the name that the corpus gives the labels. A video's label is the newest one made before ``end``: a
     run at ``end`` cannot know of later ones. ``as_of`` is when it was made, or ``end`` for a video without a label;
-    features may be known up to then.
+    features may be known up to then. Of ``settings.pooled_months`` before ``start`` there are evaluation rows alone.
 
     Returns:
         video_id, published_at, title, overlay_text, group_id, media_uri (resolved, null if none), label and
@@ -58,10 +59,13 @@ def select_window(
     Raises:
         CorpusError: no videos in the window, no such labels, a class without rows.
     """
-    catalogue = _known_videos(corpus, labels, start, end, VIDEOS)
-    _require_known(catalogue, corpus, labels, classes, start, end)
+    earlier = window_start(start, settings.pooled_months)
+    catalogue = _known_videos(corpus, labels, earlier, end, VIDEOS)
+    _require_known(catalogue[catalogue.published_at >= start], corpus, labels, classes, start, end)
     catalogue["media_uri"] = catalogue.media_uri.map(lambda uri: media_source(corpus, uri), na_action="ignore")
     catalogue["split"] = assign_splits(catalogue, settings, seed)
+    pooled = (catalogue.published_at < start) & (catalogue.split != EVALUATION)
+    catalogue = catalogue[~pooled].reset_index(drop=True)
     require_every_class(catalogue, labels, classes)
     catalogue["fold"] = assign_folds(catalogue, folds, seed)
     return catalogue
@@ -149,24 +153,39 @@ def groups_of(catalogue: pd.DataFrame) -> pd.Series:
 
 
 def assign_splits(catalogue: pd.DataFrame, settings: WindowSettings, seed: int) -> np.ndarray:
-    """Split names (N,). Groups are cut whole, in the order of their first labelled video or of a seeded draw.
+    """Split names (N,). Groups are cut whole: in the order of their first labelled video, by a draw, or by name.
 
     A video without a label is ``unlabelled``, unless its group judges: then it is ``held_out`` and trains nothing.
     """
     labelled = catalogue.label.notna().to_numpy()
     groups = groups_of(catalogue)
-    sizes = groups[labelled].value_counts(sort=False)
-    order = groups[labelled].drop_duplicates().to_numpy()  # the catalogue is in the order of publication
-    if settings.split == "random":
-        order = np.random.default_rng(seed).permutation(np.sort(order))
-    before = np.concatenate([[0], np.cumsum(sizes.loc[order].to_numpy())])[:-1] / max(labelled.sum(), 1)
+    if settings.split == "stable":
+        before = {group: _place(group) for group in groups.unique()}
+    else:
+        before = _before(groups[labelled], settings, seed)
     evaluation = 1 - settings.evaluation_share
     tuning = evaluation - settings.tuning_share
-    sides = np.select([before >= evaluation, before >= tuning], [EVALUATION, TUNING], TRAIN)
-    side = dict(zip(order, sides, strict=True))
+    side = {
+        group: EVALUATION if at >= evaluation else TUNING if at >= tuning else TRAIN for group, at in before.items()
+    }
     without_label = {TRAIN: UNLABELLED, TUNING: HELD_OUT, EVALUATION: HELD_OUT}
     chosen = [side.get(group, TRAIN) for group in groups]
     return np.array([s if known else without_label[s] for s, known in zip(chosen, labelled, strict=True)])
+
+
+def _place(group: str) -> float:
+    """Where in [0, 1) a group stands for ever: by a digest of its name, and by nothing else."""
+    return int(hashlib.sha256(group.encode()).hexdigest()[:13], 16) / 16**13
+
+
+def _before(groups: pd.Series, settings: WindowSettings, seed: int) -> dict[str, float]:
+    """The share of labelled rows, whose ``groups`` these are, that stands before each group's."""
+    sizes = groups.value_counts(sort=False)
+    order = groups.drop_duplicates().to_numpy()  # the catalogue is in the order of publication
+    if settings.split == "random":
+        order = np.random.default_rng(seed).permutation(np.sort(order))
+    before = np.concatenate([[0], np.cumsum(sizes.loc[order].to_numpy())])[:-1] / max(len(groups), 1)
+    return dict(zip(order, before.tolist(), strict=True))
 
 
 def assign_folds(catalogue: pd.DataFrame, folds: int, seed: int) -> np.ndarray:

@@ -7,18 +7,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from corpus.contract import VIDEOS, CorpusError, read_table
 from corpus.settings import WindowSettings
 from corpus.window import (
     assign_folds,
     assign_splits,
+    groups_of,
     newest_labels,
     previous_window,
     select_window,
     window_start,
 )  # fmt: skip
 
+CLASSES = ("good_quality", "low_quality")
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
 SETTINGS = WindowSettings(evaluation_share=0.25, tuning_share=0.2)
@@ -164,3 +167,40 @@ def test_there_may_be_no_previous_window(corpus):
     rows = previous_window(corpus, "low_quality", START, 3, 1_000, 0)
     assert len(rows) == 0
     assert rows.as_of.dtype == "datetime64[us, UTC]"
+
+
+def test_a_stable_split_keeps_each_group_on_its_side_in_every_window(corpus):
+    settings = WindowSettings(split="stable", evaluation_share=0.3, tuning_share=0.2)
+    moments = [(START, END), (START + timedelta(days=10), END), (START - timedelta(days=300), END - timedelta(days=8))]
+    sides: dict[str, set[str]] = {}
+    for start, end in moments:
+        rows = select_window(corpus, "low_quality", CLASSES, start, end, settings, 2, seed=len(sides))
+        for group, side in zip(groups_of(rows), rows.split, strict=True):
+            judges = {"unlabelled": "train", "held_out": "judges", "tuning": "judges", "evaluation": "judges"}
+            sides.setdefault(group, set()).add(judges.get(side, side))
+    assert {len(found) for found in sides.values()} == {1}
+    rows = select_window(corpus, "low_quality", CLASSES, START, END, settings, 2, seed=0)
+    labelled = rows[rows.label.notna()]
+    assert (labelled.split == "evaluation").mean() == pytest.approx(0.3, abs=0.12)
+
+
+def test_evaluation_rows_of_earlier_months_judge_too_and_nothing_else_of_them_is_there(corpus):
+    late = END - timedelta(days=12)
+    plain = WindowSettings(split="stable", evaluation_share=0.3, tuning_share=0.2)
+    pooled = plain.model_copy(update={"pooled_months": 1})
+    own = select_window(corpus, "low_quality", CLASSES, late, END, plain, 2, seed=0)
+    both = select_window(corpus, "low_quality", CLASSES, late, END, pooled, 2, seed=0)
+    earlier = both[both.published_at < late]
+    assert len(earlier)
+    assert set(earlier.split) == {"evaluation"}
+    assert (
+        both[both.published_at >= late].reset_index(drop=True)[["video_id", "split"]].equals(own[["video_id", "split"]])
+    )
+    whole = select_window(corpus, "low_quality", CLASSES, START, END, plain, 2, seed=0)
+    judging = whole[(whole.split == "evaluation") & (whole.published_at < late)]
+    assert set(earlier.video_id) == set(judging.video_id)
+
+
+def test_pooling_needs_a_split_that_stays():
+    with pytest.raises(ValidationError, match="pooled_months needs 'split: stable'"):
+        WindowSettings(pooled_months=3)

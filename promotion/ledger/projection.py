@@ -1,6 +1,6 @@
 """What follows from the ledger in MLflow, the aliases, and what lies there of it, the checkpoints."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -36,15 +36,25 @@ def repair(tracking_uri: str, ledger_uri: str) -> list[str]:
 
 @in_sentences
 def seal_champions(tracking_uri: str, ledger_uri: str, key: Path) -> list[str]:
-    """Sign what serves and was approved before archives were signed. Returns a sentence for each."""
+    """Sign what serves and was approved before archives were signed. Returns a sentence for each.
+
+    Only where a checkpoint vouches for the approval: whoever can write to the ledger alone gets nothing signed.
+    """
     if nothing_there(tracking_uri):
         return []
     client, found = connect(tracking_uri), []
-    for task, now in standings(read_ledger(ledger_uri)).items():
+    entries = read_ledger(ledger_uri)
+    vouched, wrong = _vouched(_checkpoints(client), entries, key)
+    for task, now in standings(entries).items():
         version = by_alias(client, task, CHAMPION)
-        if now.champion and version is not None and ARCHIVE_SIGNATURE not in version.tags:
-            seal(client, tracking_uri, version, key)
-            found.append(f"the archive and the evidence of {task} version {version.version} are signed now")
+        approval = newest(entries, task, now.champion, "approved")
+        if approval is None or version is None or ARCHIVE_SIGNATURE in version.tags:
+            continue
+        if wrong or approval.number > vouched:
+            found.append(f"no signature vouches for the approval of {task} version {now.champion}: it is not signed")
+            continue
+        seal(client, tracking_uri, version, key)
+        found.append(f"the archive and the evidence of {task} version {version.version} are signed now")
     return found
 
 
@@ -56,12 +66,24 @@ def verify(tracking_uri: str, ledger_uri: str, key: Path) -> tuple[list[Entry], 
     """
     kept, seals = {}, []
     if not nothing_there(tracking_uri):  # before the ledger is read: a decision may come in between
-        for version in connect(tracking_uri).search_model_versions(""):
-            if CHECKPOINT in version.tags:
-                kept[f"{version.name} version {version.version}"] = version.tags[CHECKPOINT]
+        client = connect(tracking_uri)
+        kept = _checkpoints(client)
+        for version in client.search_model_versions(""):
             seals += broken_seals(tracking_uri, version, key)
     entries = read_ledger(ledger_uri)
-    found, vouched = [*broken_links(entries), *seals], 0
+    vouched, wrong = _vouched(kept, entries, key)
+    return entries, vouched, [*broken_links(entries), *seals, *wrong]
+
+
+def _checkpoints(client: MlflowClient) -> dict[str, str]:
+    """The checkpoints that lie on versions, by version."""
+    versions = client.search_model_versions("")
+    return {f"{v.name} version {v.version}": v.tags[CHECKPOINT] for v in versions if CHECKPOINT in v.tags}
+
+
+def _vouched(kept: Mapping[str, str], entries: Sequence[Entry], key: Path) -> tuple[int, list[str]]:
+    """How many entries checkpoints vouch for, and a sentence for each that contradicts them."""
+    vouched, found = 0, []
     for place, text in kept.items():
         try:
             checkpoint = Checkpoint.model_validate_json(text)
@@ -71,7 +93,7 @@ def verify(tracking_uri: str, ledger_uri: str, key: Path) -> tuple[list[Entry], 
         wrong = contradiction(checkpoint, entries, key)
         vouched = max(vouched, checkpoint.entries)
         found += [f"{wrong} (by the checkpoint on {place})"] if wrong else []
-    return entries, vouched, found
+    return vouched, found
 
 
 def set_aliases(client: MlflowClient, ledger_uri: str, tasks: Iterable[str]) -> list[str]:

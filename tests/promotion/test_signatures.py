@@ -6,8 +6,10 @@ import pytest
 from run_records import TASK, Tracked, digest_of
 
 from promotion.ledger.database import LedgerError
+from promotion.ledger.entries import Decision
 from promotion.ledger.keys import have_key
-from promotion.ledger.projection import seal_champions, verify
+from promotion.ledger.projection import repair, seal_champions, verify
+from promotion.ledger.store import append
 from promotion.registry import CHAMPION, by_alias
 from promotion.signatures import ARCHIVE_SIGNATURE, EVIDENCE_SIGNATURE, SignatureError, require_signature
 
@@ -60,3 +62,19 @@ def test_a_champion_of_before_signatures_is_signed_by_a_repair(three):
     ]
     assert seal_champions(three.tracking_uri, three.ledger_uri, three.key) == []
     assert verify(three.tracking_uri, three.ledger_uri, three.key)[2] == []
+
+
+def test_an_approval_that_was_only_written_into_the_ledger_gets_nothing_signed(three):
+    """Whoever runs pipelines may write to the ledger, and cannot crown a champion."""
+
+    def forged(_: object) -> Decision:
+        archive = digest_of("third")
+        return Decision(task=TASK, action="approved", version="3", by="Ada", reason="", archive=archive)
+
+    append(three.ledger_uri, forged)
+    repair(three.tracking_uri, three.ledger_uri)
+    assert seal_champions(three.tracking_uri, three.ledger_uri, three.key) == [
+        f"no signature vouches for the approval of {TASK} version 3: it is not signed"
+    ]
+    version = by_alias(Tracked(three.tracking_uri).client, TASK, CHAMPION)
+    assert ARCHIVE_SIGNATURE not in version.tags, "so that serving refuses it"

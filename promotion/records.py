@@ -31,6 +31,7 @@ FUNCTION_OF = ("window_start", "window_end", "snapshot", "seed", "code_version")
 LONGEST_PARAM = 500  # characters: what every MLflow server takes; settings.json has the value whole
 MOST_PARAMS, MOST_METRICS = 100, 1_000  # what MLflow takes in one request
 VERSION = "version"
+SETTINGS = "settings.json"
 EVIDENCE = "evidence"  # the folder of a run's artifacts
 SCORES = "scores.parquet"  # among the files of it
 NETWORKS = ("baseline", "teacher", "student")  # each has a nested run
@@ -144,6 +145,11 @@ def fetch_evidence(tracking_uri: str, task: str, name: str, folder: Path) -> tup
     return run, Path(path)
 
 
+def fetch_settings(run_id: str, folder: Path) -> Path:
+    """The resolved settings of a run, downloaded to ``folder``."""
+    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=SETTINGS, dst_path=str(folder)))
+
+
 def fetch_evidence_of(version: ModelVersion, folder: Path) -> Path:
     """The evidence of the run that made a version, downloaded to ``folder``."""
     return Path(
@@ -170,7 +176,7 @@ def _log_run(client: MlflowClient, run: Run, record: RunRecord) -> None:
         [Metric(key, value, run.info.start_time, 0) for key, value in _headline(record.evaluation).items()],
         {**record.tags, **_flat(record.settings)},
     )
-    client.log_dict(run_id, record.settings, "settings.json")
+    client.log_dict(run_id, record.settings, SETTINGS)
     client.log_dict(run_id, record.facts, "facts.json")
     with tempfile.TemporaryDirectory() as scratch:
         for name, file in record.files.items():

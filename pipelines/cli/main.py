@@ -13,6 +13,7 @@ from pipelines.cli.features import features_app
 from pipelines.cli.options import HERE
 from pipelines.cli.review import decisions
 from pipelines.cli.review.desk import desk
+from pipelines.cli.review.label import label
 from pipelines.cli.review.ledger import ledger_app
 from pipelines.cli.review.notify import notify
 
@@ -30,6 +31,7 @@ app.command()(status.tasks)
 app.command()(status.status)
 app.command()(decisions.review)
 app.command()(desk)
+app.command()(label)
 app.command()(decisions.approve)
 app.command()(decisions.reject)
 app.command()(decisions.rollback)

@@ -20,6 +20,12 @@ from pipelines.local.step_log import Progress
 from pipelines.request import Request
 from pipelines.workspace import Workspace
 
+# What is asked for after a run, wherever it lies: in its own folder, or in that of the run which it was taken from.
+KEPT = STUDENT, BASELINE, CATALOGUE = (
+    "distill-student/distilled",
+    "train-baseline/baseline",
+    "validate-data/sound_catalogue",
+)
 Watching = Callable[[int], AbstractContextManager[Progress]]
 
 
@@ -75,6 +81,7 @@ def _finished(request: Request, result: RunResult, workspace: Workspace) -> Fini
         verdict=outcome.verdict.outcome,
         difference=outcome.evaluation.difference,
         version=outcome.version,
+        outputs={name: str(result.outputs[name].relative_to(workspace.runs)) for name in KEPT},
     )
     post(
         workspace.ledger_uri,

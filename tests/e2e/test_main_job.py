@@ -121,6 +121,19 @@ def test_the_registered_model_answers_by_mlflow_too(first, workspace, lenient, h
     assert list(scores.values()) == pytest.approx(list(evaluated), abs=1e-4), video_id
 
 
+def test_videos_to_label_are_drawn_from_those_that_trained_nothing(first, lenient, cpfd, tmp_path):
+    done = cpfd("label", lenient.task, "--output", str(tmp_path / "to_label.csv"), "--rows", "10")
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "to_label.csv")
+    catalogue = pq.read_table(first.result.outputs["validate-data/sound_catalogue"]).to_pandas()
+    untouched = catalogue[catalogue.split == "held_out"]  # the student learns from the other unlabelled ones
+    assert set(table.video_id) <= set(untouched.video_id)
+    assert len(table) == min(10, len(untouched)) > 0
+    assert table.weight.sum() == pytest.approx(len(untouched))
+    assert table.label.isna().all()
+    assert f"{len(table)} of {len(untouched)} videos" in done.stdout
+
+
 def test_a_repeated_run_takes_all_but_its_records_from_the_cache_and_registers_nothing_twice(
     first, workspace, lenient, again
 ):

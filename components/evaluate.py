@@ -29,6 +29,7 @@ def evaluate(
     import pyarrow.parquet as pq
 
     from components.output import log_results
+    from models.data.dataset import open_clips
     from models.evaluation.judging import CHAMPION, evaluate
     from models.evaluation.peers import RAW
     from models.evaluation.scoring import read_judging_rows, score_judging_rows
@@ -56,8 +57,8 @@ def evaluate(
         thresholds,
         settings.operating_point,
     )
-    rows = read_judging_rows(Path(catalogue.path), None)
-    answer = answer_cost(folders["student"], result.models["student"].threshold, rows[rows.media_uri.notna()])
+    rows = read_judging_rows(Path(catalogue.path), open_clips(Path(clips.path), settings))
+    answer = answer_cost(folders["student"], result.models["student"].threshold, rows)
     result = result.model_copy(update={"answer": answer})
     Path(evaluation.path).write_text(result.model_dump_json(indent=1))
     log_results(metrics, classification, judged, result)

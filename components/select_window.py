@@ -50,18 +50,14 @@ def select_window(
     previous_window(folder, labels, start, months, previous_videos, seed).to_parquet(previous.path, index=False)
     counts = {str(name): int(count) for name, count in rows.split.value_counts().items()}
     print(f"{len(rows)} videos in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {counts}", flush=True)
-    Path(facts.path).write_text(
-        json.dumps(
-            {
-                "task": task,
-                "corpus": manifest.model_dump(exclude={"dense"}),
-                "window_start": start.isoformat(),
-                "window_end": end.isoformat(),
-                "snapshot": found,
-                "seed": seed,
-                "videos": counts,
-            },
-            indent=1,
-        )
-    )
+    told = {
+        "task": task,
+        "corpus": manifest.model_dump(exclude={"dense"}),
+        "window_start": start.isoformat(),
+        "window_end": end.isoformat(),
+        "snapshot": found,
+        "seed": seed,
+        "videos": counts,
+    }
+    Path(facts.path).write_text(json.dumps(told, indent=1))
     return (window_start(start, settings.pooled_months).isoformat(),)

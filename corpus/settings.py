@@ -13,8 +13,9 @@ class WindowSettings(BaseModel, frozen=True, extra="forbid"):
 
     ``newest``: the newest share is for evaluation, the next newest for tuning (thresholds, and when a training stops).
     ``random``: shares by a seeded draw. ``stable``: each group's side follows from its name alone, in this and every
-    other window, so that what judged once never trains anything; ``pooled_months`` then lets the evaluation rows of
-    so many months before the window judge, too. Always all videos of one group stay on one side.
+    other window, so that what judged once never trains anything, as long as the shares stay what they are;
+    ``pooled_months`` then lets the evaluation rows of so many months before the window judge, too. Always all videos of
+    one group stay on one side.
     """
 
     split: Literal["newest", "random", "stable"] = "newest"

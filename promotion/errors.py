@@ -2,6 +2,7 @@
 
 import errno
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from common.errors import UserError
 
@@ -30,6 +31,12 @@ MEANINGS = {
 SAID = 300  # characters of what a library said: its first sentence, not the statement that it ran
 
 
+NOTHING_SECRET = (
+    "must have no password in its URL: "  # noqa: S105 - a sentence
+    "set PGPASSWORD, PGPASSFILE or MLFLOW_TRACKING_PASSWORD instead"
+)
+
+
 class RegistryError(UserError):
     """What is asked of the registry cannot be had. The message names the thing and the way out."""
 
@@ -42,6 +49,12 @@ def database_file(tracking_uri: str) -> Path | None:
 def database_error(database: Path, said: str) -> RegistryError:
     """The error for what SQLite said of a tracking database."""
     return RegistryError(describe(f"sqlite:///{database}", said))
+
+
+def has_password(uri: str) -> bool:
+    """Whether the URI of a database or server holds a password: steps get it as an argument, which others can see."""
+    parts = urlsplit(uri)
+    return bool(parts.password) or "password" in parse_qs(parts.query)
 
 
 def describe(tracking_uri: str, said: str) -> str:
@@ -69,8 +82,8 @@ def _place(tracking_uri: str) -> str:
     if database is not None:
         return f"the tracking database {database}"
     if tracking_uri.startswith(("http://", "https://")):
-        return f"the tracking server at {tracking_uri.rpartition('@')[2]}"
-    return f"the tracking database at {tracking_uri.rpartition('@')[2]}"  # without a password
+        return f"the tracking server at {tracking_uri.rpartition('@')[2].partition('?')[0]}"
+    return f"the tracking database at {tracking_uri.rpartition('@')[2].partition('?')[0]}"  # without a password
 
 
 def _first_line(said: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ FUNCTION_OF = ("window_start", "window_end", "snapshot", "seed", "code_version")
 LONGEST_PARAM = 500  # characters: what every MLflow server takes; settings.json has the value whole
 MOST_PARAMS, MOST_METRICS = 100, 1_000  # what MLflow takes in one request
 VERSION = "version"
-SETTINGS = "settings.json"
+SETTINGS, PARITY = "settings.json", "parity.json"
 EVIDENCE = "evidence"  # the folder of a run's artifacts
 SCORES = "scores.parquet"  # among the files of it
 NETWORKS = ("baseline", "teacher", "student")  # each has a nested run
@@ -76,10 +76,20 @@ class RunRecord:
             evidence={
                 "settings": json.dumps(self.settings, sort_keys=True),
                 "verdict": self.verdict.reason,
-                EVIDENCE_DIGEST: _digest({name: file_digest(path) for name, path in self.files.items()}),
+                EVIDENCE_DIGEST: files_digest(self.files),
                 ROWS_DIGEST: rows_digest(pq.read_table(self.files[SCORES])),
             },
         )
+
+
+def files_digest(files: Mapping[str, Path]) -> str:
+    """A digest of files by their names."""
+    return _digest({name: file_digest(path) for name, path in files.items()})
+
+
+def evidence_digest(evidence: Path) -> str:
+    """The digest of a run's evidence, downloaded, as its version has it: without what came after the version."""
+    return files_digest({path.name: path for path in evidence.iterdir() if path.name != PARITY})
 
 
 def rows_digest(scores: pa.Table) -> str:

@@ -20,7 +20,7 @@ from promotion.ledger.projection import CHECKPOINT, approved, set_aliases
 from promotion.ledger.store import append, read_ledger
 from promotion.records import fetch_evidence_of
 from promotion.registry import ARCHIVE_DIGEST, EVIDENCE_DIGEST, ROWS_DIGEST, fetch_archive
-from promotion.signatures import seal
+from promotion.signatures import sealed
 from promotion.tracking import connect, in_sentences, nothing_there
 
 Decide = Callable[[Sequence[Entry], Standing], Decision]
@@ -84,22 +84,24 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
     Raises:
         RegistryError: it never asked, was rejected since, serves already, was judged against another champion than
             serves now, or the policy wants another person.
-        ArchiveError: its archive is not the one that asked.
+        ArchiveError: its archive is not the registered one.
     """
     client = _client(office.tracking_uri, task)
     found = _version(client, task, version)
-    digest = _archive_digest(office, found)
+    have_key(office.key, read_ledger(office.ledger_uri))
+    seal = sealed(office.tracking_uri, found, office.key)  # no one else can decide anything while ``decide`` runs
 
     def decide(entries: Sequence[Entry], now: Standing) -> Decision:
         asked = newest(entries, task, version, "requested", "rejected")
-        if version == now.champion and approved(entries, task, version) == digest:
+        if version == now.champion and approved(entries, task, version) == seal.archive:
             raise RegistryError(f"{task} version {version} is the champion already")
         if asked is None:
             raise RegistryError(f"{task} version {version} never asked to serve: only a student that passed does")
         if asked.action == "rejected":
             raise RegistryError(f"{asked.by} rejected {task} version {version}: run it again to have it ask anew")
-        if asked.archive != digest:
-            raise RegistryError(f"the archive of {task} version {version} is not the one that asked to serve")
+        for what, own, known in (("archive", seal.archive, asked.archive), ("evidence", seal.evidence, asked.evidence)):
+            if own != known:
+                raise RegistryError(f"the {what} of {task} version {version} is not the one that asked to serve")
         if asked.former != now.champion:
             judged, serves = (f"version {each}" if each else "none" for each in (asked.former, now.champion))
             raise RegistryError(
@@ -109,7 +111,8 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
         if _wants_another(found) and _same(by, asked.by):
             raise RegistryError(f"{by} asked for {task} version {version}: this task wants another person to approve")
         decision = _about(asked, "approved", now.champion, by, reason)
-        seal(client, office.tracking_uri, found, office.key)  # before it may serve: what serves is signed
+        for tag, signature in seal.tags.items():  # before it may serve: what serves is signed
+            client.set_model_version_tag(task, version, tag, signature)
         return decision
 
     new = _decided(office, client, task, decide)

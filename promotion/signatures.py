@@ -1,15 +1,17 @@
 """Archives and evidence, signed at approval after OpenSSF model signing, and checked before anything is loaded."""
 
 import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from common.errors import UserError
 from promotion.ledger.keys import public_key
-from promotion.records import fetch_evidence_of
+from promotion.records import evidence_digest, fetch_evidence_of
 from promotion.registry import fetch_archive
 
 # Tags of a version: the signatures (Sigstore bundles, JSON of 1.3 kB) of its archive and of its run's evidence.
@@ -57,34 +59,42 @@ def require_signature(name: str, path: Path, signature: str | None, key: Path) -
             raise SignatureError(f"{name} is not what was signed: it is not loaded") from error
 
 
-def seal(client: MlflowClient, tracking_uri: str, version: ModelVersion, key: Path) -> None:
-    """Sign a version's archive, whose digest must be the registered one, and its evidence. Twice is the same as once.
+@dataclass(frozen=True)
+class Seal:
+    """What a version is approved with: digests of its archive and evidence, and the tags that hold their signatures."""
+
+    archive: str
+    evidence: str
+    tags: Mapping[str, str]
+
+
+def sealed(tracking_uri: str, version: ModelVersion, key: Path) -> Seal:
+    """Read a version's archive and evidence, and sign both.
 
     Raises:
-        ArchiveError: the archive is another.
+        ArchiveError: the archive is not the registered one.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        archive, _ = fetch_archive(tracking_uri, version, Path(scratch))
+        archive, digest = fetch_archive(tracking_uri, version, Path(scratch))
         evidence = fetch_evidence_of(version, Path(scratch))
-        for tag, path in ((ARCHIVE_SIGNATURE, archive), (EVIDENCE_SIGNATURE, evidence)):
-            client.set_model_version_tag(version.name, version.version, tag, sign(path, key))
+        tags = {ARCHIVE_SIGNATURE: sign(archive, key), EVIDENCE_SIGNATURE: sign(evidence, key)}
+        return Seal(digest, evidence_digest(evidence), tags)
 
 
 def broken_seals(tracking_uri: str, version: ModelVersion, key: Path) -> list[str]:
-    """A sentence for what a version was approved with and is not, byte for byte, what it was; none if never sealed."""
-    if ARCHIVE_SIGNATURE not in version.tags:
-        return []
+    """A sentence for what a version was approved with and is not signed, or not, byte for byte, what was signed."""
     of = f"of {version.name} version {version.version}"
     found = []
     with tempfile.TemporaryDirectory() as scratch:
-        try:
-            archive, _ = fetch_archive(tracking_uri, version, Path(scratch))
-            require_signature(f"the archive {of}", archive, version.tags[ARCHIVE_SIGNATURE], key)
-        except UserError as error:
-            found.append(str(error))
-        evidence = fetch_evidence_of(version, Path(scratch))
-        try:
-            require_signature(f"the evidence {of}", evidence, version.tags.get(EVIDENCE_SIGNATURE), key)
-        except UserError as error:
-            found.append(str(error))
+        fetched: list[tuple[str, Callable[[], Path], str]] = [
+            ("archive", lambda: fetch_archive(tracking_uri, version, Path(scratch))[0], ARCHIVE_SIGNATURE),
+            ("evidence", lambda: fetch_evidence_of(version, Path(scratch)), EVIDENCE_SIGNATURE),
+        ]
+        for name, fetch, tag in fetched:
+            try:
+                require_signature(f"the {name} {of}", fetch(), version.tags.get(tag), key)
+            except UserError as error:
+                found.append(str(error))
+            except (MlflowException, OSError) as error:
+                found.append(f"the {name} {of} cannot be had: {str(error).splitlines()[0]}")
     return found

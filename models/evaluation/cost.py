@@ -22,7 +22,7 @@ class Cost(BaseModel, frozen=True, extra="forbid"):
     milliseconds: float
 
 
-class AnswerCost(BaseModel, frozen=True, extra="forbid"):
+class AnswerCost(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Of a served student: its weights on disk (1e6 bytes), and the median time of an answer, video decoding included.
 
     It is of one answer at a time, on the machine that judged.

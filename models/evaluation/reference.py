@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from common.artifacts import EVALUATION, SLICE
 from models.evaluation.judging import STUDENT, Evaluation
 from models.evaluation.metrics import decide
+from models.evaluation.slices import AT_UPLOAD
 
 DECILES = np.linspace(0, 1, 11)
 
@@ -14,7 +15,7 @@ DECILES = np.linspace(0, 1, 11)
 class Reference(BaseModel, frozen=True, extra="forbid"):
     """Of the evaluation ``rows``: deciles of the student's score of each class, and the share decided on it.
 
-    ``inputs`` are shares of rows by what is known at upload: by what they are cut by, then by slice.
+    ``inputs`` are shares of rows by what is known at upload, where that means the same in any rows: by what, by slice.
     """
 
     rows: int
@@ -28,7 +29,6 @@ def reference(scores: pd.DataFrame, evaluation: Evaluation) -> Reference:
     rows = scores[scores.split == EVALUATION]
     probabilities = np.stack(rows[STUDENT].to_numpy())
     decided = decide(probabilities, evaluation.models[STUDENT].threshold)
-    cuts = [name for name in rows if name.startswith(SLICE)]
     return Reference(
         rows=len(rows),
         score_deciles={
@@ -37,8 +37,9 @@ def reference(scores: pd.DataFrame, evaluation: Evaluation) -> Reference:
         },
         decided={label: float((decided == index).mean()) for index, label in enumerate(evaluation.classes)},
         inputs={
-            name.removeprefix(SLICE): {str(key): float(share) for key, share in shares.items()}
-            for name in cuts
-            for shares in [rows[name].value_counts(normalize=True).sort_index()]
+            name: {str(key): float(share) for key, share in shares.items()}
+            for name in AT_UPLOAD
+            if SLICE + name in rows
+            for shares in [rows[SLICE + name].value_counts(normalize=True).sort_index()]
         },
     )

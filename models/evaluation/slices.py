@@ -1,4 +1,4 @@
-"""Parts of the judging rows, by what is known at upload: a model may win on the whole and lose in one of them."""
+"""Parts of the judging rows: a model may win on the whole and lose in one of them."""
 
 import unicodedata
 from collections import Counter
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 THIRDS = ("short", "middle", "long")
+AT_UPLOAD = ("missing text", "script")  # of these, what is known then and no third of whatever rows there are
 TIMES = ("first third", "second third", "last third")
 
 

@@ -37,16 +37,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout i
 def workspace_at(folder: Path) -> "Workspace":
     """The workspace, with MLflow and the ledger where the environment says, if it does.
 
-    It and no option, as they are the same for every command, and hold passwords.
+    It and no option, as they are the same for every command.
 
     Raises:
+        UserError: one has a password in it.
         WorkspaceMoved: it was made at another place.
     """
     from pipelines.local.adoption import require_own_place
     from pipelines.workspace import Workspace
+    from promotion.errors import NOTHING_SECRET, has_password
 
-    elsewhere = (os.environ.get(name, "") for name in ("CPFD_TRACKING_URI", "CPFD_LEDGER_URI"))
-    workspace = Workspace.at(folder, *elsewhere)
+    elsewhere = {name: os.environ.get(name, "") for name in ("CPFD_TRACKING_URI", "CPFD_LEDGER_URI")}
+    for name, uri in elsewhere.items():
+        if has_password(uri):
+            raise UserError(f"{name} {NOTHING_SECRET}")
+    workspace = Workspace.at(folder, *elsewhere.values())
     require_own_place(workspace.folder)
     return workspace
 

@@ -21,10 +21,11 @@ from pipelines.request import Request
 from pipelines.workspace import Workspace
 
 # What is asked for after a run, wherever it lies: in its own folder, or in that of the run which it was taken from.
-KEPT = STUDENT, BASELINE, CATALOGUE = (
+KEPT = STUDENT, BASELINE, CATALOGUE, CLIPS = (
     "distill-student/distilled",
     "train-baseline/baseline",
     "validate-data/sound_catalogue",
+    "decode-clips/clips",
 )
 Watching = Callable[[int], AbstractContextManager[Progress]]
 
@@ -194,7 +195,8 @@ def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
         status = records.KILLED if stopped else records.FAILED
         with suppress(UserError):  # a registry that fails now must not hide why the run did
             records.end_run(uri, run_id, status, "stopped by its user" if stopped else str(error))
-            if not stopped:
+        if not stopped:
+            with suppress(UserError):
                 _post_failure(workspace, task, name, str(error))
         raise
     records.end_run(uri, run_id, records.FINISHED)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, MetaData, create_engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from common.errors import UserError
-from promotion.errors import database_file, describe
+from promotion.errors import NOTHING_SECRET, database_file, describe, has_password
 
 METADATA = MetaData()
 # A transaction that lets no other begin one like it. The number of PostgreSQL's lock is any that nobody else takes.
@@ -29,6 +29,8 @@ def nothing_there(uri: str) -> bool:
 @contextlib.contextmanager
 def connected(uri: str) -> Iterator[Connection]:
     """A connection in which each statement is a transaction. Raises LedgerError."""
+    if has_password(uri):
+        raise LedgerError(f"{place(uri)} {NOTHING_SECRET}")
     try:
         engine = create_engine(uri, isolation_level="AUTOCOMMIT", connect_args=_patience(uri))
         if engine.dialect.name not in ALONE:
@@ -67,4 +69,4 @@ def alone(connection: Connection) -> Iterator[None]:
 
 
 def place(uri: str) -> str:
-    return f"the ledger {uri.removeprefix('sqlite:///').rpartition('@')[2]}"  # without a password
+    return f"the ledger {uri.removeprefix('sqlite:///').rpartition('@')[2].partition('?')[0]}"  # nothing secret

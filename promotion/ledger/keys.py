@@ -21,14 +21,19 @@ def have_key(key: Path, entries: Sequence[Entry]) -> None:
     """Make the key if nothing was ever signed, and lay its public half beside it.
 
     Raises:
-        LedgerError: decisions were signed and the key is gone, or it cannot be read.
+        LedgerError: decisions were signed and the key is gone, it cannot be read, or the public half is another's.
     """
-    if not key.exists() and all(each.action in ("judged", "requested") for each in entries):
+    unused = not public_file(key).exists() and all(each.action in ("judged", "requested") for each in entries)
+    if unused and not key.exists():
         _make_key(key)
-    public = private_key(key).public_key()
+    own = private_key(key).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     if not public_file(key).exists():
         with whole(public_file(key)) as partial:
-            partial.write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+            partial.write_bytes(own)
+    if public_file(key).read_bytes() != own:
+        raise LedgerError(
+            f"{public_file(key)} is not of the key {key}: put the two that belong together in their place"
+        )
 
 
 def public_file(key: Path) -> Path:

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
 from pydantic import ValidationError
 
 from promotion.ledger.checkpoints import Checkpoint, contradiction
 from promotion.ledger.entries import Entry, Standing, broken_links, newest, standings
 from promotion.ledger.store import read_ledger, standing_still
 from promotion.registry import ARCHIVE_DIGEST, CHALLENGER, CHAMPION, by_alias
-from promotion.signatures import ARCHIVE_SIGNATURE, broken_seals, seal
+from promotion.signatures import ARCHIVE_SIGNATURE, broken_seals, sealed
 from promotion.tracking import connect, in_sentences, nothing_there
 
 CHECKPOINT = "ledger_checkpoint"  # the tag of a version with the checkpoint of the newest decision about it
@@ -36,25 +37,43 @@ def repair(tracking_uri: str, ledger_uri: str) -> list[str]:
 
 @in_sentences
 def seal_champions(tracking_uri: str, ledger_uri: str, key: Path) -> list[str]:
-    """Sign what serves and was approved before archives were signed. Returns a sentence for each.
+    """Sign what serves, or served and may again, and was approved before archives were signed: a sentence for each.
 
-    Only where a checkpoint vouches for the approval: whoever can write to the ledger alone gets nothing signed.
+    Only as it was approved, and where a checkpoint vouches for that: whoever can write to the ledger and to MLflow
+    alone gets nothing signed.
     """
     if nothing_there(tracking_uri):
         return []
     client, found = connect(tracking_uri), []
     entries = read_ledger(ledger_uri)
     vouched, wrong = _vouched(_checkpoints(client), entries, key)
-    for task, now in standings(entries).items():
-        version = by_alias(client, task, CHAMPION)
-        approval = newest(entries, task, now.champion, "approved")
-        if approval is None or version is None or ARCHIVE_SIGNATURE in version.tags:
+    wrong += broken_links(entries)
+    for approval, version in _champions(client, entries):
+        if ARCHIVE_SIGNATURE in version.tags:
             continue
+        name = f"{version.name} version {version.version}"
         if wrong or approval.number > vouched:
-            found.append(f"no signature vouches for the approval of {task} version {now.champion}: it is not signed")
+            found.append(f"no signature vouches for the approval of {name}: it is not signed")
             continue
-        seal(client, tracking_uri, version, key)
-        found.append(f"the archive and the evidence of {task} version {version.version} are signed now")
+        seal = sealed(tracking_uri, version, key)
+        if (seal.archive, seal.evidence) != (approval.archive, approval.evidence):
+            found.append(f"{name} is not as it was approved: it is not signed")
+            continue
+        for tag, signature in seal.tags.items():
+            client.set_model_version_tag(version.name, version.version, tag, signature)
+        found.append(f"the archive and the evidence of {name} are signed now")
+    return found
+
+
+def _champions(client: MlflowClient, entries: Sequence[Entry]) -> list[tuple[Entry, ModelVersion]]:
+    """The approvals of all that serves, or served and may again, with the versions that MLflow has of them."""
+    found = []
+    for task, now in standings(entries).items():
+        versions = {str(each.version): each for each in client.search_model_versions(f"name = '{task}'")}
+        for number in dict.fromkeys(now.champions):
+            approval = newest(entries, task, number, "approved")
+            if approval is not None and number in versions:
+                found.append((approval, versions[number]))
     return found
 
 
@@ -62,17 +81,18 @@ def seal_champions(tracking_uri: str, ledger_uri: str, key: Path) -> list[str]:
 def verify(tracking_uri: str, ledger_uri: str, key: Path) -> tuple[list[Entry], int, list[str]]:
     """All entries, how many of them a checkpoint vouches for, and what shows that something was changed.
 
-    That is the ledger itself, and the archives and evidence that were signed.
+    That is the ledger itself, and the archives and evidence of all that serves, or served and may again.
     """
-    kept, seals = {}, []
-    if not nothing_there(tracking_uri):  # before the ledger is read: a decision may come in between
-        client = connect(tracking_uri)
-        kept = _checkpoints(client)
-        for version in client.search_model_versions(""):
-            seals += broken_seals(tracking_uri, version, key)
+    if nothing_there(tracking_uri):
+        entries = read_ledger(ledger_uri)
+        return entries, 0, broken_links(entries)
+    client = connect(tracking_uri)
+    kept = _checkpoints(client)  # before the ledger is read: a decision may come in between
     entries = read_ledger(ledger_uri)
     vouched, wrong = _vouched(kept, entries, key)
-    return entries, vouched, [*broken_links(entries), *seals, *wrong]
+    for _, version in _champions(client, entries):
+        wrong += broken_seals(tracking_uri, version, key)
+    return entries, vouched, [*broken_links(entries), *wrong]
 
 
 def _checkpoints(client: MlflowClient) -> dict[str, str]:

@@ -7,9 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-Event = Literal[
-    "run.judged", "run.failed", "model.requested", "model.approved", "model.rejected", "model.rolled_back", "test"
-]
+Event = Literal["run.judged", "run.failed", "model.requested", "model.approved", "model.rejected", "model.rolled_back"]
 
 
 class Webhook(BaseModel, frozen=True, extra="forbid"):

@@ -1,16 +1,21 @@
 """What is signed at approval, and that nothing else is taken for it."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from run_records import TASK, Tracked, digest_of
 
+from promotion.errors import RegistryError
 from promotion.ledger.database import LedgerError
 from promotion.ledger.entries import Decision
-from promotion.ledger.keys import have_key
+from promotion.ledger.keys import have_key, public_file
 from promotion.ledger.projection import repair, seal_champions, verify
-from promotion.ledger.store import append
+from promotion.ledger.store import append, read_ledger
 from promotion.registry import CHAMPION, by_alias
+from promotion.review import approve
 from promotion.signatures import ARCHIVE_SIGNATURE, EVIDENCE_SIGNATURE, SignatureError, require_signature
 
 
@@ -62,6 +67,53 @@ def test_a_champion_of_before_signatures_is_signed_by_a_repair(three):
     ]
     assert seal_champions(three.tracking_uri, three.ledger_uri, three.key) == []
     assert verify(three.tracking_uri, three.ledger_uri, three.key)[2] == []
+
+
+def test_evidence_that_changed_since_it_asked_is_not_approved(three):
+    client = Tracked(three.tracking_uri).client
+    client.log_text(client.get_model_version(TASK, "3").run_id, "a nicer page", "evidence/report.html")
+    with pytest.raises(RegistryError, match=f"the evidence of {TASK} version 3 is not the one that asked to serve"):
+        approve(three, TASK, "3", "Ada", "better")
+    assert ARCHIVE_SIGNATURE not in client.get_model_version(TASK, "3").tags
+
+
+def test_signatures_that_were_taken_off_and_evidence_that_is_gone_are_missed(three, tmp_path):
+    client = Tracked(three.tracking_uri).client
+    client.delete_model_version_tag(TASK, "1", ARCHIVE_SIGNATURE)
+    for page in (tmp_path / "artifacts").rglob("evidence"):
+        shutil.rmtree(page)
+    first, second = verify(three.tracking_uri, three.ledger_uri, three.key)[2]
+    assert first == f"the archive of {TASK} version 1 was not signed: 'cpfd ledger repair' signs what was approved"
+    assert second.startswith(f"the evidence of {TASK} version 1 cannot be had")
+
+
+def test_a_public_key_of_another_is_not_taken(three, tmp_path):
+    have_key(tmp_path / "other.pem", [])
+    public_file(tmp_path / "other.pem").replace(public_file(three.key))
+    with pytest.raises(LedgerError, match="is not of the key"):
+        approve(three, TASK, "3", "Ada", "better")
+    (tmp_path / "alone").mkdir()
+    shutil.copy(public_file(three.key), public_file(tmp_path / "alone" / "ledger.pem"))
+    with pytest.raises(LedgerError, match="cannot be read"):
+        have_key(tmp_path / "alone" / "ledger.pem", [])
+
+
+def test_an_entry_that_was_put_in_the_place_of_another_gets_nothing_signed(three):
+    """Each row is whole and the last is what was signed: only the links between them tell."""
+    approve(three, TASK, "3", "Ada", "better")
+    client = Tracked(three.tracking_uri).client
+    for tag in (ARCHIVE_SIGNATURE, EVIDENCE_SIGNATURE):
+        client.delete_model_version_tag(TASK, "3", tag)
+    entry = read_ledger(three.ledger_uri)[3]
+    forged = entry.model_copy(update={"action": "approved", "version": "2", "archive": digest_of("second")})
+    with closing(sqlite3.connect(three.ledger_uri.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER promotion_ledger_refuses_update")
+        values = (forged.digest, forged.text, forged.number)
+        connection.execute("UPDATE promotion_ledger SET digest = ?, entry = ? WHERE number = ?", values)
+    told = seal_champions(three.tracking_uri, three.ledger_uri, three.key)
+    assert told
+    assert all("no signature vouches for the approval" in each for each in told)
+    assert ARCHIVE_SIGNATURE not in client.get_model_version(TASK, "2").tags
 
 
 def test_an_approval_that_was_only_written_into_the_ledger_gets_nothing_signed(three):

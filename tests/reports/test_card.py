@@ -38,11 +38,12 @@ def test_a_card_without_what_it_must_have_is_refused(read, lacking):
 
 def test_the_reference_is_of_the_evaluation_rows_alone(read, tmp_path):
     of = read("cpfd")
-    table = pq.read_table(tmp_path / "scores").to_pandas()
+    table = pq.read_table(tmp_path / "scores").to_pandas().assign(**{"slice: script": "latin"})
     found = reference(table, of.evaluation)
     assert found.rows == (table.split == "evaluation").sum() < len(table)
     for label, deciles in found.score_deciles.items():
         assert list(deciles) == sorted(deciles)
         assert 0 <= deciles[0] <= deciles[-1] <= 1
         assert found.decided[label] == pytest.approx(of.evaluation.models["student"].predicted[label])
-    assert all(sum(shares.values()) == pytest.approx(1) for shares in found.inputs.values())
+    assert set(found.inputs) == {"script"}, "no third of whatever rows there are"
+    assert sum(found.inputs["script"].values()) == pytest.approx(1)

@@ -29,8 +29,8 @@ def label(
 ) -> None:
     """Write videos whose labels would tell a run's student from the champion (or its baseline), with sampling weights.
 
-    Drawn from videos that trained neither: those without a label in groups that judge, and the other unlabelled
-    ones if the student did not learn from them.
+    Drawn from videos that taught this run's student nothing: those without a label in groups that judge, and the other
+    unlabelled ones if it did not learn from them.
     """
     import pandas as pd
 
@@ -83,15 +83,17 @@ def _finished(where: "Workspace", task: str, run: str | None) -> tuple[dict[str,
 
 
 def _untouched(runs: Path, state: dict[str, Any], settings: dict[str, Any]) -> "pd.DataFrame":
-    """Videos without a label that trained neither model. Raises UserError if there are none."""
-    import pandas as pd
+    """Videos without a label that taught the student nothing. Raises UserError if there are none."""
+    from common.artifacts import CATALOGUE_COLUMNS, HELD_OUT, UNLABELLED
+    from models.data.dataset import open_clips, read_catalogue
+    from models.training.settings import Recipe
+    from pipelines.local.run import CATALOGUE, CLIPS
 
-    from common.artifacts import HELD_OUT, UNLABELLED
-    from pipelines.local.run import CATALOGUE
-
-    catalogue = pd.read_parquet(runs / state["outputs"][CATALOGUE])
     splits = [HELD_OUT] if settings["distillation"]["unlabelled"] else [HELD_OUT, UNLABELLED]
-    videos = catalogue[catalogue.split.isin(splits)].reset_index(drop=True)
+    recipe = Recipe.model_validate({name: settings[name] for name in Recipe.model_fields})
+    readable = open_clips(runs / state["outputs"][CLIPS], recipe)  # of the videos that can be decoded
+    videos = read_catalogue(runs / state["outputs"][CATALOGUE], readable, CATALOGUE_COLUMNS)
+    videos = videos[videos.split.isin(splits)].reset_index(drop=True)
     if videos.empty:
         raise UserError(
             f"run {state['run']} has no unlabelled video that trained nothing: there is nothing to draw from"

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -107,17 +106,14 @@ def test_an_own_task_over_an_own_table_runs_to_a_version(first, place):
     assert not [room for room in ROOMS if (place / room).exists()]
 
 
-def test_a_second_run_takes_seconds_and_registers_nothing_twice(first, cpfd, place):
-    began = time.monotonic()
+def test_a_second_run_trains_nothing_and_registers_nothing_twice(first, cpfd, place):
     done = ask(cpfd, place, "run", "spam.yaml", "--json")
-    seconds = time.monotonic() - began
     assert done.returncode == 0, done.stderr
     again = json.loads(done.stdout)
     repeated = {step for step, taken in again["steps"].items() if taken is not None}
     assert repeated <= {"find-champion", "gate", "register", "nominate"}
     assert again["version"] == first["version"]
     assert again["metrics"] == first["metrics"]
-    assert seconds < 120  # the first one takes minutes; noisy machines take longer
     status = json.loads(ask(cpfd, place, "status", "spam", "--json").stdout)
     assert status[0]["challenger"] == "1"
     assert len(status[0]["runs"]) == 2

@@ -17,6 +17,7 @@ PACKAGES = {
     "PIL": "pillow",
     "great_expectations": "great-expectations",
     "kfp": "kfp",
+    "model_signing": "model-signing",
     "sklearn": "scikit-learn",
     "ts": "torchserve",
     "yaml": "pyyaml",

@@ -7,7 +7,7 @@ import typer
 
 from common.errors import UserError
 from pipelines.cli.options import HERE, WorkspaceOption, workspace_at
-from pipelines.cli.output import out
+from pipelines.cli.output import err, out
 from pipelines.cli.review.decisions import TaskName
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def label(
     output: Annotated[Path, typer.Option("--output", "-o", help="The CSV file to write, whose labels are empty.")],
     rows: Annotated[int, typer.Option(min=1, help="Videos to label.")] = 200,
     run: Annotated[str | None, typer.Option("--run", help="Default: the newest that finished.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    among: Annotated[int, typer.Option(min=1, help="Videos to draw from at most: scoring them takes the time.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     workspace: WorkspaceOption = HERE,
 ) -> None:
     """Write videos whose labels would tell a run's student from the champion (or its baseline), with sampling weights.
@@ -42,22 +43,25 @@ def label(
 
     where = workspace_at(workspace)
     state, settings, thresholds = _finished(where, task, run)
-    videos = _untouched(where.runs, state, settings)
+    untouched = _untouched(where.runs, state, settings)
+    videos = untouched.sample(min(among, len(untouched)), random_state=seed).reset_index(drop=True)
     classes = tuple(settings["classes"])
     kept = {name: where.runs / path for name, path in state["outputs"].items()}
-    student = score_rows(kept[STUDENT], thresholds["student"], videos, classes)
-    reference, scores, threshold = _served(where, task, videos, classes)
-    if reference == "baseline":
-        threshold = thresholds["baseline"]
-        scores = score_rows(kept[BASELINE], threshold, videos, classes)
+    with err.status(f"scoring {len(videos)} videos by two models"):
+        student = score_rows(kept[STUDENT], thresholds["student"], videos, classes)
+        reference, scores, threshold = _served(where, task, videos, classes)
+        if reference == "baseline":
+            threshold = thresholds["baseline"]
+            scores = score_rows(kept[BASELINE], threshold, videos, classes)
     drawn = to_label(decide(student, thresholds["student"]), decide(scores, threshold), rows, seed)
     chosen = videos.iloc[drawn.row].reset_index(drop=True)
+    drawn["weight"] *= len(untouched) / len(videos)
     table = pd.concat([chosen, drawn[["stratum", "weight"]]], axis=1).assign(label="")
     with whole(output) as partial:
         table[COLUMNS].to_csv(partial, index=False)
     differ = (table.stratum == DIFFER).sum()
     out.print(
-        f"{output}: {len(table)} of {len(videos)} videos; on {differ} of them the student of {state['run']} and the "
+        f"{output}: {len(table)} of {len(untouched)} videos; on {differ} of them the student of {state['run']} and the "
         f"{reference} decide differently"
     )
 

@@ -24,7 +24,7 @@ def label(
     output: Annotated[Path, typer.Option("--output", "-o", help="The CSV file to write, whose labels are empty.")],
     rows: Annotated[int, typer.Option(min=1, help="Videos to label.")] = 200,
     run: Annotated[str | None, typer.Option("--run", help="Default: the newest that finished.")] = None,
-    among: Annotated[int, typer.Option(min=1, help="Videos to draw from at most: scoring them takes the time.")] = 2000,
+    among: Annotated[int, typer.Option(min=1, help="Videos to draw from at most: scoring them takes the time.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
     workspace: WorkspaceOption = HERE,
 ) -> None:

@@ -57,6 +57,11 @@ def has_password(uri: str) -> bool:
     return bool(parts.password) or "password" in parse_qs(parts.query)
 
 
+def without_secrets(uri: str) -> str:
+    """A URI as a message may show it: no user, no password, no arguments."""
+    return uri.rpartition("@")[2].partition("?")[0]
+
+
 def describe(tracking_uri: str, said: str) -> str:
     """A sentence for what a library ``said`` of the tracking database or server."""
     lower = said.lower()
@@ -82,8 +87,8 @@ def _place(tracking_uri: str) -> str:
     if database is not None:
         return f"the tracking database {database}"
     if tracking_uri.startswith(("http://", "https://")):
-        return f"the tracking server at {tracking_uri.rpartition('@')[2].partition('?')[0]}"
-    return f"the tracking database at {tracking_uri.rpartition('@')[2].partition('?')[0]}"  # without a password
+        return f"the tracking server at {without_secrets(tracking_uri)}"
+    return f"the tracking database at {without_secrets(tracking_uri)}"
 
 
 def _first_line(said: str) -> str:

@@ -111,8 +111,7 @@ def approve(office: Office, task: str, version: str, by: str, reason: str) -> tu
         if _wants_another(found) and _same(by, asked.by):
             raise RegistryError(f"{by} asked for {task} version {version}: this task wants another person to approve")
         decision = _about(asked, "approved", now.champion, by, reason)
-        for tag, signature in seal.tags.items():  # before it may serve: what serves is signed
-            client.set_model_version_tag(task, version, tag, signature)
+        seal.put_on(client, found)  # before it may serve: what serves is signed
         return decision
 
     new = _decided(office, client, task, decide)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
@@ -66,6 +67,10 @@ class Seal:
     archive: str
     evidence: str
     tags: Mapping[str, str]
+
+    def put_on(self, client: MlflowClient, version: ModelVersion) -> None:
+        for tag, signature in self.tags.items():
+            client.set_model_version_tag(version.name, version.version, tag, signature)
 
 
 def sealed(tracking_uri: str, version: ModelVersion, key: Path) -> Seal:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, MetaData, create_engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from common.errors import UserError
-from promotion.errors import NOTHING_SECRET, database_file, describe, has_password
+from promotion.errors import NOTHING_SECRET, database_file, describe, has_password, without_secrets
 
 METADATA = MetaData()
 # A transaction that lets no other begin one like it. The number of PostgreSQL's lock is any that nobody else takes.
@@ -69,4 +69,4 @@ def alone(connection: Connection) -> Iterator[None]:
 
 
 def place(uri: str) -> str:
-    return f"the ledger {uri.removeprefix('sqlite:///').rpartition('@')[2].partition('?')[0]}"  # nothing secret
+    return f"the ledger {without_secrets(uri.removeprefix('sqlite:///'))}"

@@ -59,8 +59,7 @@ def seal_champions(tracking_uri: str, ledger_uri: str, key: Path) -> list[str]:
         if (seal.archive, seal.evidence) != (approval.archive, approval.evidence):
             found.append(f"{name} is not as it was approved: it is not signed")
             continue
-        for tag, signature in seal.tags.items():
-            client.set_model_version_tag(version.name, version.version, tag, signature)
+        seal.put_on(client, version)
         found.append(f"the archive and the evidence of {name} are signed now")
     return found
 

@@ -19,14 +19,14 @@ def register(
     settings: str,
     code_version: str,
     tracking_uri: str,
+    ledger_uri: str,
     run_name: str,
     card: Output[Markdown],
     baselines: Output[Artifact],
 ) -> NamedTuple("Registered", run_id=str, version=str):  # type: ignore[valid-type]
     """Goes on with the run of that name, if there is one. The same settings, window, data, seed and code: one version.
 
-    ``version`` is '' if the student did not pass. ``card`` is the model card, ``baselines`` what drift is watched
-    against; both are signed with the evidence at approval.
+    ``version`` is '' if it did not pass. Card and ``baselines``, of drift, are signed with the evidence at approval.
     """
     import json
     from pathlib import Path
@@ -36,6 +36,7 @@ def register(
     from models.evaluation.judging import Evaluation
     from models.evaluation.reference import reference
     from promotion.gate.verdict import Verdict
+    from promotion.ledger.outbox import post
     from promotion.records import RunRecord, record_run
     from reports.card import model_card
 
@@ -60,4 +61,6 @@ def register(
         },
         networks={"baseline": Path(baseline.path), "student": Path(distilled.path)},
     )
-    return record_run(tracking_uri, record)
+    registered = record_run(tracking_uri, record)
+    post(ledger_uri, "run.judged", {"task": known["task"], "run": run_name, "version": registered[1], **verdict.told})
+    return registered

@@ -1,6 +1,6 @@
 """A request: one task, one window, and where things are kept. What a graph is given when it runs follows from it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from corpus.contract import day_after, newest_publication, read_manifest, snapsh
 from corpus.settings import MONTHS
 from corpus.window import require_window, window_start
 from feature_repo.services import require_features
+from pipelines.cluster.settings import Cluster
 from pipelines.task import Task
 from pipelines.workspace import Workspace
 
@@ -18,7 +19,9 @@ class Inputs:
     """The parameters of every graph, on a laptop and on a cluster; within a graph their values are KFP's channels.
 
     ``snapshot`` is the digest of the corpus's tables ('' where nobody knows it yet). Unfinished work is kept below
-    ``checkpoints``, decoded clips are shared below ``clip_store``; '' for nowhere.
+    ``checkpoints``, decoded clips are shared below ``clip_store``; '' for nowhere. ``once``: give way if another run
+    trains or trained the window. A run of a ``schedule`` (five-field cron, whose first slot is ``since``) is given no
+    ``window_end``: it trains that of its slot, when those of all earlier slots are settled.
     """
 
     corpus: str
@@ -33,6 +36,9 @@ class Inputs:
     checkpoints: str = ""
     clip_store: str = ""
     feature_profile: str = "local"
+    once: bool = False
+    schedule: str = ""
+    since: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,33 @@ class Request:
                 clip_store=str(workspace.clips),
             ),
         )
+
+    @classmethod
+    def on_cluster(cls, task: Task, cluster: Cluster, end: datetime | None, months: int = MONTHS) -> "Request":
+        """The request of a run on a cluster; without ``end`` it is for the slot of a schedule.
+
+        Whether there is anything in the window is found by its first steps, as only pods see the corpus.
+        """
+        return cls(
+            task,
+            Inputs(
+                corpus=cluster.corpus(task.corpus),
+                window_end=_in_utc(end).isoformat() if end else "",
+                tracking_uri=cluster.tracking_uri,
+                ledger_uri=cluster.ledger_uri,
+                feature_registry=cluster.feature_registry,
+                run_name="",
+                months=months,
+                seed=task.seed,
+                checkpoints=cluster.checkpoints,
+                clip_store=cluster.clip_store,
+                feature_profile=cluster.feature_profile,
+            ),
+        )
+
+    def training_once(self, schedule: str = "", since: str = "") -> "Request":
+        """The same, but giving way to whoever has the window; with a schedule, also to the windows that come before."""
+        return replace(self, inputs=replace(self.inputs, once=True, schedule=schedule, since=since))
 
     @property
     def corpus(self) -> Path:

@@ -13,6 +13,7 @@ from common.settings_files import merged, read_settings
 from corpus.settings import ValidationSettings, WindowSettings
 from models.settings import START_SIZES
 from models.training.settings import Recipe
+from pipelines.cluster.settings import Pods
 from promotion.gate.policy import GateSettings
 
 TASKS = Path(__file__).resolve().parent / "tasks"
@@ -42,6 +43,7 @@ class Task(Recipe, frozen=True, extra="forbid"):
     window: WindowSettings = WindowSettings()
     validation: ValidationSettings = ValidationSettings()
     gate: GateSettings = GateSettings()
+    pods: Pods = Pods()
 
     @model_validator(mode="before")
     @classmethod

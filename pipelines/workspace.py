@@ -1,5 +1,6 @@
 """Where a laptop keeps things: corpora, runs, the tracking database and what is served, all below one folder."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ class Workspace:
     def tasks(self) -> Path:
         """The user's own task files."""
         return self.folder / "tasks"
+
+    def holder(self, run: str = "") -> str:
+        """What a run here calls itself to others, who may be on other machines."""
+        return f"{platform.node()}:{self.runs}/{run}"
 
     @property
     def tracking_uri(self) -> str:

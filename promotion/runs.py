@@ -15,6 +15,7 @@ PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"  # what MLflow's own pages show as a run's description
 REASON = "reason"
 ENDED_BY, RUNNER = "ended_by", "runner"  # a run that its runner ends is not ended by the step that records it
+KUBEFLOW_RUN = "kubeflow_run"  # Kubeflow's id of it
 LONGEST_REASON = 5_000  # characters: what every MLflow server takes as the value of a tag
 PAGE = 1_000  # runs a request: a killed workspace has a handful
 
@@ -31,6 +32,32 @@ def end_run(tracking_uri: str, run_id: str, status: str, reason: str = "") -> No
     """End a run now: FINISHED, FAILED or KILLED, with the reason as its note and tag."""
     client = connect(tracking_uri)
     _end(client, client.get_run(run_id), status, reason)
+
+
+@in_sentences
+def begin_orchestrated(tracking_uri: str, task: str, name: str, kubeflow_run: str, tags: Mapping[str, str]) -> None:
+    """Start the record of a run of Kubeflow's, unless a former attempt of the same step did."""
+    if _orchestrated(connect(tracking_uri), task, kubeflow_run) is None:
+        begin_run(tracking_uri, task, name, {**tags, KUBEFLOW_RUN: kubeflow_run})
+
+
+@in_sentences
+def end_orchestrated(tracking_uri: str, task: str, kubeflow_run: str, status: str, reason: str = "") -> str:
+    """End the record of a run of Kubeflow's. Returns its name; '' if it was never begun."""
+    client = connect(tracking_uri)
+    run = _orchestrated(client, task, kubeflow_run)
+    if run is None:
+        return ""
+    _end(client, run, status, reason)
+    return str(run.info.run_name)
+
+
+def _orchestrated(client: MlflowClient, task: str, kubeflow_run: str) -> Run | None:
+    experiment = client.get_experiment_by_name(task)
+    if experiment is None:
+        return None
+    found = client.search_runs([experiment.experiment_id], f"tags.{KUBEFLOW_RUN} = '{kubeflow_run}'", max_results=1)
+    return found[0] if found else None
 
 
 @in_sentences
@@ -58,7 +85,11 @@ def close_abandoned(
         return []
     running = client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'", max_results=PAGE)
     top = {run.info.run_id: run for run in running if PARENT not in run.data.tags}
-    dead = {run_id: run for run_id, run in top.items() if not is_alive(run.info.run_name)}
+    dead = {
+        run_id: run
+        for run_id, run in top.items()
+        if KUBEFLOW_RUN not in run.data.tags and not is_alive(run.info.run_name)  # Kubeflow ends its own
+    }
     for run in dead.values():
         _end(client, run, KILLED, "its process was killed", last_seen(run.info.run_name))
     for run in running:

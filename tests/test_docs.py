@@ -12,6 +12,7 @@ from corpus.settings import ValidationSettings
 from models.distillation.mappings import MAPPINGS
 from models.distillation.methods import METHODS
 from pipelines.cli.main import app
+from pipelines.cluster.settings import Cluster, Pods
 from pipelines.task import Task
 
 PAGES = {
@@ -97,11 +98,17 @@ def test_the_limits_a_page_shows_are_the_defaults():
     assert ValidationSettings.model_validate(shown) == ValidationSettings()
 
 
+def test_the_cluster_and_the_pods_a_page_shows_are_what_they_are_called():
+    pods, cluster = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGES["cluster.md"], re.DOTALL))
+    assert Pods.model_validate(pods["pods"])
+    assert cluster == Cluster().model_dump()
+
+
 def test_the_drawn_graph_has_every_step():
     steps = {path.stem for path in (ROOT / "components").glob("*.py")} - {"__init__", "base", "output"}
     (drawing,) = re.findall(r"## The picture\n\n```\n(.*?)```", PAGES["README.md"], re.DOTALL)
     drawn = set(re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", drawing))
-    assert len(steps - STUDY_STEPS) == 19
+    assert len(steps - STUDY_STEPS) == 21
     assert steps - STUDY_STEPS <= drawn
     assert not [step for step in STUDY_STEPS if f"`{step}`" not in PAGES["pipelines.md"]]
 

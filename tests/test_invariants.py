@@ -27,18 +27,30 @@ from serving.predictor import Predictor
 PRIVILEGED_NAMES = {name for table in DENSE.values() for name in table.features}
 
 
-def artifact_edges(spec: dict, dag: dict, prefix: str = "") -> set[tuple[str, str, str]]:
-    """(producer, artifact, consumer) of a compiled graph, nested graphs included."""
+def artifact_edges(spec: dict, dag: dict) -> set[tuple[str, str, str]]:
+    """(producer, artifact, consumer) of a graph; what nested graphs are given goes to their steps that read it."""
     edges = set()
     for name, step in dag["tasks"].items():
-        for given in step.get("inputs", {}).get("artifacts", {}).values():
+        nested = spec["components"][step["componentRef"]["name"]].get("dag")
+        for key, given in step.get("inputs", {}).get("artifacts", {}).items():
             if "taskOutputArtifact" in given:
                 source = given["taskOutputArtifact"]
-                edges.add((prefix + source["producerTask"], source["outputArtifactKey"], prefix + name))
-        nested = spec["components"][step["componentRef"]["name"]].get("dag")
+                readers = _readers(spec, nested, key) if nested else {name}
+                edges |= {(source["producerTask"], source["outputArtifactKey"], reader) for reader in readers}
         if nested:
-            edges |= artifact_edges(spec, nested, f"{name}/")
+            edges |= artifact_edges(spec, nested)
     return edges
+
+
+def _readers(spec: dict, dag: dict, key: str) -> set[str]:
+    """The steps of a nested graph that read what comes in as ``key``."""
+    found = set()
+    for name, step in dag["tasks"].items():
+        nested = spec["components"][step["componentRef"]["name"]].get("dag")
+        for inner, given in step.get("inputs", {}).get("artifacts", {}).items():
+            if given.get("componentInputArtifact") == key:
+                found |= _readers(spec, nested, inner) if nested else {name}
+    return found
 
 
 # 1. Privileged stays privileged.

@@ -54,6 +54,7 @@ def test_6_no_room_below_the_command_line_asks_for_the_time_or_the_environment()
         ("serving/server.py", "os.environ"), ("serving/server.py", "os.environ.get"),
         ("promotion/tracking.py", "os.environ"), ("promotion/tracking.py", "os.environ.setdefault"),
         ("feature_repo/definitions.py", "os.environ"), ("feature_repo/definitions.py", "os.environ.get"),
+        ("promotion/ledger/outbox.py", "datetime.datetime.now"),
         ("promotion/ledger/store.py", "datetime.datetime.now"),
     }  # fmt: skip
 

@@ -17,6 +17,7 @@ PACKAGES = {
     "PIL": "pillow",
     "great_expectations": "great-expectations",
     "kfp": "kfp",
+    "kfp_server_api": "kfp-server-api",
     "model_signing": "model-signing",
     "sklearn": "scikit-learn",
     "ts": "torchserve",

@@ -8,6 +8,7 @@ import typer
 
 from common.errors import UserError
 from pipelines.cli import demo, exit, run, serve, status, weights
+from pipelines.cli.cluster import scheduling, submitting
 from pipelines.cli.corpus import corpus_app
 from pipelines.cli.features import features_app
 from pipelines.cli.options import HERE
@@ -43,7 +44,13 @@ app.command()(run.ablate)
 app.command()(run.tune)
 app.command()(weights.pretrain)
 app.command()(weights.convert)
-app.command("compile")(run.compile_)
+app.command("compile")(submitting.compile_)
+app.command()(submitting.submit)
+app.command()(submitting.runs)
+app.command()(scheduling.schedule)
+app.command()(scheduling.unschedule)
+app.command()(scheduling.catchup)
+app.command()(scheduling.backfill)
 app.command()(status.clean)
 app.command()(status.adopt)
 

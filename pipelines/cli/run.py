@@ -133,20 +133,6 @@ def _written(value: Any) -> str:
     return str(value["name"]) if isinstance(value, dict) else f"{value:g}"
 
 
-def compile_(
-    task: TaskArgument,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: TASK.yaml here.")] = None,
-    workspace: WorkspaceOption = HERE,
-    tasks: TasksOption = None,
-) -> None:
-    """Compile the pipeline of a task to YAML for Kubeflow Pipelines."""
-    from pipelines.graphs.compile import compile_task
-    from pipelines.workspace import Workspace
-
-    chosen = chosen_task(task, Workspace.at(workspace), tasks)
-    out.print(f"Compiled to {compile_task(chosen, output or Path(f'{chosen.task}.yaml'))}")
-
-
 def described(finished: "Finished") -> dict[str, Any]:
     """What ``cpfd run --json`` prints."""
     outcome, inputs = finished.outcome, finished.request.inputs

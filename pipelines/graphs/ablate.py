@@ -24,7 +24,8 @@ from models.studies.variants import (
     full_study,
     other_teacher,
 )
-from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline, resolved_settings
+from pipelines.graphs.pipeline import on_gpu, pipeline, resolved_settings
+from pipelines.graphs.pods import never_from_cache
 from pipelines.graphs.prepare import Prepared, prepare
 from pipelines.request import Inputs
 from pipelines.task import Task

@@ -5,13 +5,14 @@ from pathlib import Path
 from kfp import compiler
 
 from common.files import whole
+from pipelines.cluster.settings import Cluster
 from pipelines.graphs.retrain import retrain_pipeline
 from pipelines.task import Task
 
 
-def compile_task(task: Task, path: Path) -> Path:
-    """Write the compiled pipeline of ``task`` to ``path``."""
+def compile_task(task: Task, path: Path, cluster: Cluster | None = None) -> Path:
+    """Write the pipeline of ``task`` to ``path``, for a cluster as ``deploy/`` makes it unless another is given."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
-        compiler.Compiler().compile(retrain_pipeline(task), str(partial))
+        compiler.Compiler().compile(retrain_pipeline(task, cluster or Cluster()), str(partial))
     return path

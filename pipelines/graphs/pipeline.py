@@ -6,27 +6,35 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
 
-from kfp import dsl, kubernetes
+from kfp import dsl
 from kfp.dsl import pipeline_context
 
 from common.source import code_digest
 from models.starts.named_files import named_files_digest
+from pipelines.cluster.settings import Cluster
+from pipelines.graphs.opened import opened
+from pipelines.graphs.pods import fit, fit_all
 from pipelines.request import Inputs
 from pipelines.task import Task
 
-GPU = "nvidia.com/gpu"
-TRAINING_MEMORY = "16Gi"  # X-VLM base with AdamW's moments takes 4 GiB; the rest is for batches and workers
 
-
-def pipeline(task: Task, kind: str, build: Callable[[Inputs], None]) -> Callable[..., Any]:
+def pipeline(
+    task: Task, kind: str, build: Callable[[Inputs], None], cluster: Cluster | None = None
+) -> Callable[..., Any]:
     """The KFP pipeline that ``build`` describes. Its parameters are the fields of Inputs; settings are constants of it.
 
     Args:
         kind: '' for the main job, else a word in the pipeline's name.
+        cluster: what the graph is compiled for; None to run it here, where the runner claims, records and reports.
     """
 
     def graph(*channels: Any) -> None:
-        build(Inputs(*channels))
+        if cluster is None:
+            build(Inputs(*channels))
+        else:
+            with opened(task, Inputs(*channels)) as inputs:
+                build(inputs)
+            fit_all(task.pods.steps, cluster)
         _repeat_when_code_changes(task)
 
     defaults = {"seed": task.seed}
@@ -48,21 +56,14 @@ def pipeline(task: Task, kind: str, build: Callable[[Inputs], None]) -> Callable
 
 def resolved_settings(task: Task) -> str:
     """The task's settings as JSON, with a digest of the files that they only name: what a run is a function of."""
-    named = named_files_digest(task.recipe)
-    return json.dumps(task.model_dump(mode="json") | ({"named_files": named} if named else {}), sort_keys=True)
+    named, settings = named_files_digest(task.recipe), task.model_dump(mode="json", exclude={"pods"})
+    return json.dumps(settings | ({"named_files": named} if named else {}), sort_keys=True)
 
 
 def on_gpu(task: Task, *steps: dsl.PipelineTask) -> None:
-    """Ask for a GPU a process on a cluster, and for shared memory to feed it from; a laptop runs without either."""
+    """Ask for a GPU a process on a cluster; a laptop runs without."""
     for step in steps:
-        step.set_accelerator_type(GPU).set_accelerator_limit(task.training.processes).set_memory_limit(TRAINING_MEMORY)
-        kubernetes.empty_dir_mount(step, volume_name="shared-memory", mount_path="/dev/shm", medium="Memory")  # noqa: S108
-
-
-def never_from_cache(*steps: dsl.PipelineTask) -> None:
-    """Steps that act on the world outside their outputs, or whose outputs are looked for in the run's own folder."""
-    for step in steps:
-        step.set_caching_options(False)
+        fit(step, task.pods.training, gpus=task.training.processes)
 
 
 def _repeat_when_code_changes(task: Task) -> None:

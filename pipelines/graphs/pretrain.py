@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from components.pretrain import pretrain
-from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline
+from pipelines.graphs.pipeline import on_gpu, pipeline
+from pipelines.graphs.pods import never_from_cache
 from pipelines.graphs.prepare import prepare
 from pipelines.request import Inputs
 from pipelines.task import Task

@@ -20,13 +20,15 @@ from components.score_peers import score_peers
 from components.score_teacher import score_teacher
 from components.train_baseline import train_baseline
 from components.train_teacher import train_teacher
-from pipelines.graphs.pipeline import never_from_cache, on_gpu, pipeline, resolved_settings
+from pipelines.cluster.settings import Cluster
+from pipelines.graphs.pipeline import on_gpu, pipeline, resolved_settings
+from pipelines.graphs.pods import never_from_cache
 from pipelines.graphs.prepare import prepare
 from pipelines.request import Inputs
 from pipelines.task import Task
 
 
-def retrain_pipeline(task: Task) -> Callable[..., Any]:
+def retrain_pipeline(task: Task, cluster: Cluster | None = None) -> Callable[..., Any]:
     """The pipeline of one task. Its settings are constants of the graph; the window is data given at run time."""
     version_of_code = code_version()
     settings = resolved_settings(task)
@@ -76,6 +78,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             settings=settings,
             code_version=version_of_code,
             tracking_uri=inputs.tracking_uri,
+            ledger_uri=inputs.ledger_uri,
             run_name=inputs.run_name,
         )
         on_gpu(task, baseline, teacher, scored, distilled)
@@ -90,7 +93,7 @@ def retrain_pipeline(task: Task) -> Callable[..., Any]:
             )
         never_from_cache(serving, registered, nominated)
 
-    return pipeline(task, "", build)
+    return pipeline(task, "", build, cluster)
 
 
 def _nominated(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,18 +54,18 @@ def run_task(request: Request, workspace: Workspace, cached: bool = True, watchi
     Raises:
         RunFailed: a step failed.
         BusyError: the task is being run in this workspace already.
+        GaveWay: the request is to train its window once, and another run has it.
         WorkspaceMoved: the workspace was made at another place.
     """
     from pipelines.graphs.retrain import retrain_pipeline
 
-    with _alone(request, workspace), _recorded(request, workspace):
+    with _alone(request, workspace), _claimed(request, workspace), _recorded(request, workspace):
         result = _run(retrain_pipeline(request.task), request, workspace, cached, watching)
         return _finished(request, result, workspace)
 
 
 def _finished(request: Request, result: RunResult, workspace: Workspace) -> Finished:
-    """Put the run's pages beside its report, and what it came to into its state and the outbox."""
-    from promotion.ledger.outbox import post
+    """Put the run's pages beside its report, and what it came to into its state."""
     from reports.publishing import PublishedRun, publish
 
     outcome = find_outcome(workspace, request.task.task, request.inputs.run_name)
@@ -83,18 +82,6 @@ def _finished(request: Request, result: RunResult, workspace: Workspace) -> Fini
         difference=outcome.evaluation.difference,
         version=outcome.version,
         outputs={name: str(result.outputs[name].relative_to(workspace.runs)) for name in KEPT},
-    )
-    post(
-        workspace.ledger_uri,
-        "run.judged",
-        {
-            "task": request.task.task,
-            "run": request.inputs.run_name,
-            "outcome": "passed" if outcome.verdict.passed else f"did not pass ({outcome.verdict.outcome})",
-            "version": outcome.version or "",
-            "reason": outcome.verdict.reason,
-        },
-        datetime.now(UTC),
     )
     return Finished(request, result, outcome, warnings)
 
@@ -177,6 +164,24 @@ def _alone(request: Request, workspace: Workspace) -> Iterator[None]:
 
 
 @contextmanager
+def _claimed(request: Request, workspace: Workspace) -> Iterator[None]:
+    """The request's window, if it is to be trained once, until it is said how that went."""
+    from promotion.ledger.claims import claim, settle
+
+    if not request.inputs.once:
+        yield
+        return
+    uri, task, holder = workspace.ledger_uri, request.task.task, workspace.holder(request.inputs.run_name)
+    claim(uri, task, request.end, holder)
+    try:
+        yield
+    except BaseException:
+        settle(uri, task, holder, done=False)
+        raise
+    settle(uri, task, holder, done=True)
+
+
+@contextmanager
 def _recorded(request: Request, workspace: Workspace) -> Iterator[None]:
     """An MLflow run from start to end, however the run ends. What killed runs left open is closed first."""
     from promotion import runs as records
@@ -206,4 +211,4 @@ def _post_failure(workspace: Workspace, task: str, name: str, reason: str) -> No
     from promotion.ledger.outbox import post
 
     data = {"task": task, "run": name, "reason": reason}
-    post(workspace.ledger_uri, "run.failed", data, datetime.now(UTC))
+    post(workspace.ledger_uri, "run.failed", data)

@@ -59,5 +59,11 @@ class Verdict(BaseModel, frozen=True, extra="forbid"):
     alpha: float = 0.05
 
     @property
+    def told(self) -> dict[str, str]:
+        """What a message says of it."""
+        outcome = "passed" if self.passed else f"did not pass ({self.outcome})"
+        return {"outcome": outcome, "reason": self.reason}
+
+    @property
     def passed(self) -> bool:
         return self.outcome == PASSED

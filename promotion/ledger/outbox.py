@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -47,11 +47,11 @@ def put(connection: Connection, kind: str, data: Mapping[str, Any], at: datetime
     connection.execute(OUTBOX.insert().values(id=f"msg_{digest}", at=at.timestamp(), body=body))
 
 
-def post(uri: str, kind: str, data: Mapping[str, Any], at: datetime) -> None:
-    """Add a message of what is no decision, such as how a run ended."""
+def post(uri: str, kind: str, data: Mapping[str, Any]) -> None:
+    """Add a message, as of now, of what is no decision, such as how a run ended."""
     with connected(uri) as connection, alone(connection):
         METADATA.create_all(connection)
-        put(connection, kind, data, at)
+        put(connection, kind, data, datetime.now(UTC))
 
 
 def waiting(uri: str, destination: str, since: float, now: float) -> list[Message]:

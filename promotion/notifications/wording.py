@@ -5,6 +5,7 @@ from typing import Any
 SENTENCES = {
     "run.judged": "{task}: the student of run {run} {outcome}: {reason}",
     "run.failed": "{task}: run {run} failed: {reason}",
+    "run.gave_way": "{task}: run {run} gave way: {reason}",
     "model.requested": "{task} version {version} asks to serve: {reason}",
     "model.approved": "{task} version {version} is the champion, approved by {by}: {reason}",
     "model.rejected": "{task} version {version} was rejected by {by}: {reason}",

@@ -110,8 +110,8 @@ def test_every_decision_is_told_once_and_in_order(decided, settings, receiver):
 
 @pytest.mark.parametrize("status", [500, 302])
 def test_what_was_not_taken_is_sent_again_later_under_the_same_id(office, settings, receiver, status):
-    post(office.ledger_uri, "run.failed", {"task": TASK, "run": "r1", "reason": "no rows"}, moment())
-    post(office.ledger_uri, "run.failed", {"task": TASK, "run": "r2", "reason": "no rows"}, moment())
+    post(office.ledger_uri, "run.failed", {"task": TASK, "run": "r1", "reason": "no rows"})
+    post(office.ledger_uri, "run.failed", {"task": TASK, "run": "r2", "reason": "no rows"})
     receiver.status, at = status, now()
     arrived, failed = send_waiting(office.ledger_uri, settings, ENVIRONMENT, at)
     assert (arrived, len(receiver.got)) == (0, 1)
@@ -125,7 +125,7 @@ def test_what_was_not_taken_is_sent_again_later_under_the_same_id(office, settin
 
 
 def test_pauses_grow_and_old_messages_are_given_up(office, settings, receiver):
-    post(office.ledger_uri, "test", {"task": TASK}, moment())
+    post(office.ledger_uri, "test", {"task": TASK})
     receiver.status, at = 503, now()
     for pause in (5, 20, 80, 320):
         _, failed = send_waiting(office.ledger_uri, settings, ENVIRONMENT, at)
@@ -136,7 +136,7 @@ def test_pauses_grow_and_old_messages_are_given_up(office, settings, receiver):
 
 
 def test_one_place_that_is_down_does_not_stop_another(office, settings, receiver):
-    post(office.ledger_uri, "test", {"task": TASK}, moment())
+    post(office.ledger_uri, "test", {"task": TASK})
     down = hook("http://127.0.0.1:1/")
     both = settings.model_copy(update={"webhooks": (down, *settings.webhooks)})
     arrived, failed = send_waiting(office.ledger_uri, both, ENVIRONMENT, now())
@@ -146,7 +146,7 @@ def test_one_place_that_is_down_does_not_stop_another(office, settings, receiver
 
 @pytest.mark.parametrize(("secret", "told"), [("", "HOOK is not set"), ("whsec_", "holds no secret"), ("ä", "holds")])
 def test_a_secret_that_is_missing_is_said_and_nothing_is_sent(office, settings, receiver, secret, told):
-    post(office.ledger_uri, "test", {"task": TASK}, moment())
+    post(office.ledger_uri, "test", {"task": TASK})
     _, failed = send_waiting(office.ledger_uri, settings, {"HOOK": secret}, now())
     assert told in failed[0]
     assert receiver.got == []

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +38,7 @@ def notify(
     if test:
         from promotion.ledger.outbox import post
 
-        post(where.ledger_uri, "test", {"task": str(where.folder)}, datetime.now(UTC))
+        post(where.ledger_uri, "test", {"task": str(where.folder)})
     arrived, failed = _send(where)
     out.print(f"{arrived} sent")
     for sentence in failed:

@@ -25,20 +25,26 @@ def test_every_task_compiles_twice_to_the_same_bytes(name, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def steps_of(spec: dict) -> dict:
+    """The steps of a run, which the exit handler surrounds."""
+    assert set(spec["root"]["dag"]["tasks"]) == {"close-run", "exit-handler-1"}
+    return spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]
+
+
 def test_the_steps_are_those_of_the_design(compiled):
-    (condition,) = [name for name in compiled[0]["root"]["dag"]["tasks"] if name.startswith("condition")]
-    steps = set(compiled[0]["root"]["dag"]["tasks"]) - {condition}
+    (condition,) = [name for name in steps_of(compiled[0]) if name.startswith("condition")]
+    steps = set(steps_of(compiled[0])) - {condition}
     inside = set(compiled[0]["components"][f"comp-{condition}"]["dag"]["tasks"])
     assert steps == {
         "select-window", "validate-data", "retrieve-features", "validate-features", "decode-clips", "train-baseline",
         "train-teacher", "score-teacher", "check-teacher", "distill-student", "score-peers", "find-champion",
-        "score-champion", "evaluate", "gate", "register",
+        "score-champion", "evaluate", "gate", "register", "open-run",
     }  # fmt: skip
     assert inside == {"package", "check-parity", "nominate"}
 
 
 def test_decoding_waits_for_the_features_to_pass(compiled):
-    assert "validate-features" in compiled[0]["root"]["dag"]["tasks"]["decode-clips"]["dependentTasks"]
+    assert "validate-features" in steps_of(compiled[0])["decode-clips"]["dependentTasks"]
 
 
 def test_training_asks_for_a_gpu(compiled):
@@ -67,7 +73,7 @@ def code_of_steps(spec: dict) -> dict[str, str]:
 def test_every_step_is_given_the_digest_of_its_own_code(compiled):
     """The steps inside the condition too."""
     given = code_of_steps(compiled[0])
-    assert len(given) == 19
+    assert len(given) == 21
     assert set(given) == {name.removeprefix("exec-") for name in compiled[0]["deploymentSpec"]["executors"]}
     assert len(set(given.values())) == len(given)
     for step, code in given.items():
@@ -94,5 +100,5 @@ def test_steps_that_import_what_changed_repeat_and_others_do_not(compiled, tmp_p
 def test_other_files_of_start_weights_repeat_every_step(compiled, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "named_files_digest", lambda _: "of other weights")
     before, after = code_of_steps(compiled[0]), code_of_steps(compiled_again(tmp_path))
-    assert len(after) == 19
+    assert len(after) == 21
     assert not [step for step in before if before[step] == after[step]]

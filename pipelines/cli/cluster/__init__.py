@@ -1,0 +1,1 @@
+"""Commands for Kubeflow Pipelines, and for schedules without it."""

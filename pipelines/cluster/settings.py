@@ -1,0 +1,76 @@
+"""Settings of a cluster: where it keeps things (cluster.yaml), and what the pods of a task ask for (its task file)."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from common.errors import UserError
+from common.settings_files import read_settings
+
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[KMGTPE]i?)?$"  # as Kubernetes writes amounts
+FILE = "cluster.yaml"
+
+
+class ClusterError(UserError):
+    """cluster.yaml cannot be read as it is, or Kubeflow refuses what it is asked. The message says what to do."""
+
+
+class Toleration(BaseModel, frozen=True, extra="forbid"):
+    """A taint of nodes that pods may be put on all the same, such as that of spot nodes."""
+
+    key: str
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+class PodSettings(BaseModel, frozen=True, extra="forbid"):
+    """What a step's pod asks of its node. A kind of GPU is chosen by ``node_selector``, as nodes are labelled."""
+
+    cpu: str | None = Field(None, pattern=QUANTITY)
+    memory: str = Field("4Gi", pattern=QUANTITY)
+    gpu: str = Field("nvidia.com/gpu", description="the resource that counts GPUs; as many as training.processes")
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    shared_memory: str | None = Field(None, pattern=QUANTITY, description="None: as large as the memory")
+    retries: int = Field(0, ge=0, le=10, description="after a lost node, with pauses that double from half a minute")
+
+
+class Pods(BaseModel, frozen=True, extra="forbid"):
+    """Pods of the steps that train or score on a GPU, and of all others."""
+
+    # X-VLM base with AdamW's moments takes 4 GiB; the rest is for batches and workers. Trainings resume when repeated.
+    training: PodSettings = PodSettings(memory="16Gi", retries=3)
+    steps: PodSettings = PodSettings(retries=2)
+
+
+class Cluster(BaseModel, frozen=True, extra="forbid"):
+    """Where pods find things. The defaults are what ``deploy/`` sets up: one volume, MLflow and PostgreSQL as services.
+
+    ``volumes`` are claims by where they are mounted; ``secrets`` the variables that pods get, by secret and key.
+    """
+
+    image: str | None = Field(None, description="of the steps, best by digest; None: what components/base.py names")
+    namespace: str = "kubeflow"
+    experiment: str = "cpfd"
+    service_account: str | None = None
+    corpora: str = "/mnt/cpfd/corpora"
+    checkpoints: str = "/mnt/cpfd/checkpoints"
+    clip_store: str = "/mnt/cpfd/clips"
+    feature_registry: str = "/mnt/cpfd/feast/registry.db"
+    feature_profile: Literal["local", "spark"] = "local"
+    tracking_uri: str = "http://mlflow:5000"
+    ledger_uri: str = "postgresql+psycopg://cpfd@postgres/cpfd"
+    volumes: dict[str, str] = {"/mnt/cpfd": "cpfd"}
+    secrets: dict[str, dict[str, str]] = {"cpfd-postgres": {"password": "PGPASSWORD"}}
+
+    @classmethod
+    def read(cls, folder: Path) -> "Cluster":
+        """What cluster.yaml of a workspace says; without one the defaults. Raises ClusterError."""
+        file = folder / FILE
+        return read_settings(file, cls, ClusterError) if file.is_file() else cls()
+
+    def corpus(self, name: str) -> str:
+        """The corpus that a task names: below ``corpora``, or a path of its own, as pods see it."""
+        return name if "/" in name else f"{self.corpora}/{name}"

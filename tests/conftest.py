@@ -28,7 +28,7 @@ START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
 
 # Files whose tests share a run of the main job, which takes minutes.
-OF_THE_MAIN_JOB = ("tests/e2e/test_main_job.py", "tests/e2e/test_serving.py")
+OF_THE_MAIN_JOB = ("tests/e2e/test_main_job.py", "tests/e2e/test_replay.py", "tests/e2e/test_serving.py")
 
 
 @pytest.hookimpl(optionalhook=True)

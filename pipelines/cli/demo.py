@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.corpus import simulate_corpus
+from pipelines.cli.data.corpus import simulate_corpus
 from pipelines.cli.exit import NOT_PASSED
 from pipelines.cli.options import HERE, WorkspaceOption, chosen_task, workspace_at
 from pipelines.cli.output import err, out

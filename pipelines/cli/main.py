@@ -9,8 +9,8 @@ import typer
 from common.errors import UserError
 from pipelines.cli import demo, exit, run, serve, status, weights
 from pipelines.cli.cluster import scheduling, submitting
-from pipelines.cli.corpus import corpus_app
-from pipelines.cli.features import features_app
+from pipelines.cli.data.corpus import corpus_app
+from pipelines.cli.data.features import features_app
 from pipelines.cli.options import HERE
 from pipelines.cli.review import decisions
 from pipelines.cli.review.desk import desk

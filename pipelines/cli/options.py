@@ -24,6 +24,7 @@ TasksOption = Annotated[
 TaskArgument = Annotated[
     str, typer.Argument(metavar="TASK", help="A task, by name ('cpfd tasks' lists them) or by the path of its file.")
 ]
+TaskOrAll = Annotated[str | None, typer.Argument(metavar="[TASK]", help="A task, by name or by the path of its file.")]
 EndOption = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="First day after the window. Default: the day after the newest video."),
@@ -54,6 +55,12 @@ def workspace_at(folder: Path) -> "Workspace":
     workspace = Workspace.at(folder, *elsewhere.values())
     require_own_place(workspace.folder)
     return workspace
+
+
+def require_one(task: str | None, every: bool) -> None:
+    """Raise UserError unless there is either a task or --all."""
+    if every == (task is not None):
+        raise UserError("name a task, or --all for every task")
 
 
 def tasks_folder(workspace: "Workspace", tasks: Path | None) -> Path:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from corpus.settings import MONTHS
 from pipelines.cli.exit import NOT_PASSED
+from pipelines.cli.many import run_all
 from pipelines.cli.options import (
     HERE,
     EndOption,
@@ -17,9 +18,11 @@ from pipelines.cli.options import (
     JsonOption,
     MonthsOption,
     TaskArgument,
+    TaskOrAll,
     TasksOption,
     WorkspaceOption,
     chosen_task,
+    require_one,
     tasks_folder,
     workspace_at,
 )
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
 
 
 def run(
-    task: TaskArgument,
+    task: TaskOrAll = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task whose corpus is in the workspace.")] = False,
+    parallel: Annotated[int, typer.Option(min=1, help="With --all: tasks at a time.")] = 1,
     end: EndOption = None,
     months: MonthsOption = MONTHS,
     workspace: WorkspaceOption = HERE,
@@ -45,11 +50,16 @@ def run(
 ) -> None:
     """Run the pipeline of a task on this machine, up to a challenger or a reason why there is none.
 
-    Exit status: 0 the student passed, 3 it did not, 1 the run failed, 4 another process is in the way.
+    Exit status: 0 the student passed, 3 it did not, 1 the run failed, 4 another process is in the way; with --all, 1 if
+    a run failed.
     """
     from pipelines.request import Request
 
     where = workspace_at(workspace)
+    if task is None or every:
+        require_one(task, every)
+        run_all(where, tasks, parallel, end, months, fresh, as_json)
+        return
     request = Request.in_workspace(chosen_task(task, where, tasks), where, end, months)
     finished = run_and_print(request, where, cached=not fresh, quiet=as_json)
     if as_json:

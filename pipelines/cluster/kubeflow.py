@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,9 +146,11 @@ class Kubeflow:
             raise ClusterError(f"Kubeflow does not answer at {self.host}: see {HOST}") from error
         if not answer.ok:
             raise self._refusal(answer.status_code, answer.reason)
-        return kfp.Client(
-            self.host, namespace=self.cluster.namespace, existing_token=self.token, credentials=credentials
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # it says which servers it is for, each time
+            return kfp.Client(
+                self.host, namespace=self.cluster.namespace, existing_token=self.token, credentials=credentials
+            )
 
     @cached_property
     def _experiment(self) -> str:

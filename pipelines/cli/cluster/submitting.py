@@ -1,6 +1,8 @@
 """The commands that compile a task and start runs of it on a cluster."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +15,11 @@ from pipelines.cli.options import (
     HERE,
     EndOption,
     MonthsOption,
-    TaskArgument,
+    TaskOrAll,
     TasksOption,
     WorkspaceOption,
     chosen_task,
+    require_one,
     tasks_folder,
     workspace_at,
 )
@@ -38,7 +41,7 @@ def kubeflow_of(workspace: "Workspace") -> "Kubeflow":
 
 
 def compile_(
-    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="A task, by name or file.")] = None,
+    task: TaskOrAll = None,
     every: Annotated[bool, typer.Option("--all", help="Every task, into a folder.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Default: TASK.yaml here; with --all the folder compiled/.")
@@ -56,8 +59,7 @@ def compile_(
     from pipelines.workspace import Workspace
 
     where = Workspace.at(workspace)
-    if every == (task is not None):
-        raise UserError("name a task, or --all for every task")
+    require_one(task, every)
     cluster = Cluster.read(where.folder)
     if image:
         cluster = cluster.model_copy(update={"image": image})
@@ -66,21 +68,15 @@ def compile_(
     if task is not None:
         chosen = chosen_task(task, where, tasks)
         targets = {task: output or Path(f"{chosen.task}.yaml")}
-    failed = 0
-    for name, path in targets.items():
-        try:
-            out.print(f"Compiled to {compile_task(chosen_task(name, where, tasks), path, cluster)}")
-        except UserError as error:
-            if not every:
-                raise
-            failed += 1
-            err.print(f"{name}: {error}")
-    if failed:
-        raise UserError(f"{failed} of {len(targets)} tasks could not be compiled")
+    with _each_of(len(targets)) as tried:
+        for name, path in targets.items():
+            with tried(name):
+                out.print(f"Compiled to {compile_task(chosen_task(name, where, tasks), path, cluster)}")
 
 
 def submit(
-    task: TaskArgument,
+    task: TaskOrAll = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task.")] = False,
     end: EndOption = None,
     months: MonthsOption = MONTHS,
     workspace: WorkspaceOption = HERE,
@@ -89,15 +85,21 @@ def submit(
     """Compile a task as it is now and run it on Kubeflow Pipelines for one window."""
     from pipelines.cluster import running
     from pipelines.request import Request
+    from pipelines.task import task_files
 
     where = workspace_at(workspace)
-    chosen = chosen_task(task, where, tasks)
+    require_one(task, every)
     if end is None:
         raise UserError("say which window to train: --end YYYY-MM-DD, the first day after it")
     kubeflow = kubeflow_of(where)
-    version = running.publish(kubeflow, chosen)
-    run = running.submit(kubeflow, version, Request.on_cluster(chosen, kubeflow.cluster, end, months))
-    out.print(f"Run {run} of version {version.name}: {kubeflow.host}/#/runs/details/{run}")
+    names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
+    with _each_of(len(names)) as tried:
+        for name in names:
+            with tried(name):
+                chosen = chosen_task(name, where, tasks)
+                version = running.publish(kubeflow, chosen)
+                run = running.submit(kubeflow, version, Request.on_cluster(chosen, kubeflow.cluster, end, months))
+                out.print(f"{chosen.task}: run {run} of version {version.name}: {kubeflow.host}/#/runs/details/{run}")
 
 
 def runs(
@@ -109,3 +111,23 @@ def runs(
     for run in kubeflow_of(workspace_at(workspace)).runs(newest):
         table.add_row(f"{run.created_at:%Y-%m-%d %H:%M} UTC", run.display_name, run.state or "", run.run_id)
     out.print(table)
+
+
+@contextmanager
+def _each_of(tasks: int) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
+    """What goes wrong with one of several tasks is said at once and does not stop the others; it is told at the end."""
+    failed = []
+
+    @contextmanager
+    def tried(name: str) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            if tasks == 1:
+                raise
+            failed.append(name)
+            err.print(f"{name}: {error}", markup=False)
+
+    yield tried
+    if failed:
+        raise UserError(f"{len(failed)} of {tasks} tasks failed: {', '.join(failed)}")

@@ -7,19 +7,17 @@ import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kfp.dsl import PipelineTaskFinalStatus
+from stand_in.cloud import Cloud
 from stand_in.kubeflow import StandIn, served
 
 from common.errors import BusyError
-from components.close_run import close_run
-from components.open_run import open_run
 from corpus.schedule import Schedule
 from pipelines.catching_up import catch_up
 from pipelines.cluster import running
 from pipelines.cluster.kubeflow import HOST, Kubeflow
 from pipelines.cluster.settings import Cluster, ClusterError
 from pipelines.request import Request
-from promotion.ledger.claims import GaveWay, read_claims
+from promotion.ledger.claims import read_claims
 from promotion.ledger.outbox import waiting
 
 MONDAYS = Schedule("0 2 * * 1")
@@ -33,33 +31,9 @@ AWAY = [
 NODES_LOST = (datetime(2026, 9, 12, tzinfo=UTC), datetime(2026, 9, 15, 11, tzinfo=UTC))
 
 
-class Cloud:
-    """Runs as the cluster runs them; ``trained`` says which windows, in the order they were trained in."""
-
-    def __init__(self, folder) -> None:
-        self.places = {"tracking_uri": f"sqlite:///{folder}/mlflow.db", "ledger_uri": f"sqlite:///{folder}/ledger.db"}
-        self.now, self.trained, self.runs = BEGIN, [], 0
-
-    def execute(self, run: str, parameters: dict, scheduled_at: datetime) -> str:
-        self.runs += 1
-        given = {name: parameters[name] for name in ("window_end", "months", "once", "schedule", "since", "run_name")}
-        of = {"task": "low_quality", "kubeflow_run": run, **self.places}
-        try:
-            opened = open_run.python_func(**of, **given, scheduled_at=scheduled_at.isoformat().replace("+00:00", "Z"))
-        except GaveWay:
-            state = "FAILED"
-        else:
-            state = "FAILED" if NODES_LOST[0] <= self.now < NODES_LOST[1] else "SUCCEEDED"
-            if state == "SUCCEEDED":
-                self.trained.append(datetime.fromisoformat(opened[0]))
-        ended = PipelineTaskFinalStatus(state, "pipeline", "run", None, None)
-        close_run.python_func(ended, **of)
-        return state
-
-
 @pytest.fixture(params=[True, False], ids=["told the slot", "told when it was made"])
 def cloud(request, tmp_path):
-    return Cloud(tmp_path), request.param
+    return Cloud(tmp_path, "low_quality", BEGIN, NODES_LOST), request.param
 
 
 def test_every_window_of_a_year_is_trained_once_and_in_order(cloud, kubeflow_description, task):

@@ -1,0 +1,1 @@
+"""Commands for what runs are made of: corpora and privileged features."""

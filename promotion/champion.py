@@ -15,9 +15,6 @@ from models.evaluation.cost import AnswerCost
 from models.evaluation.judging import CHAMPION
 from models.evaluation.metrics import Threshold
 from promotion.errors import RegistryError
-from promotion.ledger.entries import Standing, standings
-from promotion.ledger.projection import approved
-from promotion.ledger.store import read_ledger
 from promotion.registry import ARCHIVE_DIGEST, fetch_archive
 from promotion.tracking import connect, in_sentences
 from serving.archive import ArchiveError, unpack
@@ -48,13 +45,6 @@ class Champion(BaseModel, frozen=True, extra="forbid"):
         if not self.version:
             return "there is no champion yet"
         return self.lost or f"scored version {self.version}, the champion"
-
-
-def find(ledger_uri: str, task: str) -> tuple[str, str]:
-    """The version of a task's champion, '' for none, and the digest of the archive with which it was approved."""
-    entries = read_ledger(ledger_uri)
-    version = standings(entries).get(task, Standing()).champion
-    return version, approved(entries, task, version)
 
 
 @in_sentences

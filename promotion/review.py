@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from promotion.errors import RegistryError
 from promotion.ledger.checkpoints import sign
-from promotion.ledger.entries import LONGEST_REASON, Action, Decision, Entry, Standing, newest, standings
+from promotion.ledger.entries import LONGEST_REASON, Action, Decision, Entry, Standing, approved, newest, standings
 from promotion.ledger.keys import have_key
-from promotion.ledger.projection import CHECKPOINT, approved, set_aliases
+from promotion.ledger.projection import CHECKPOINT, set_aliases
 from promotion.ledger.store import append, read_ledger
 from promotion.records import fetch_evidence_of
 from promotion.registry import ARCHIVE_DIGEST, EVIDENCE_DIGEST, ROWS_DIGEST, fetch_archive

@@ -98,6 +98,18 @@ def newest(entries: Sequence[Entry], task: str, version: str, *actions: Action) 
     return next((each for each in about if each.action in actions), None)
 
 
+def approved(entries: Sequence[Entry], task: str, version: str) -> str:
+    """The digest of the archive with which a version was approved; '' if it never was."""
+    found = newest(entries, task, version, "approved")
+    return "" if found is None else found.archive
+
+
+def champion_of(entries: Sequence[Entry], task: str) -> tuple[str, str]:
+    """The version of a task's champion, '' for none, and the digest of the archive with which it was approved."""
+    version = standings(entries).get(task, Standing()).champion
+    return version, approved(entries, task, version)
+
+
 def until(entries: Sequence[Entry], moment: datetime) -> list[Entry]:
     """The entries made up to ``moment``, which has a zone."""
     return [each for each in entries if each.at <= moment]

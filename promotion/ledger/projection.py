@@ -8,19 +8,13 @@ from mlflow.entities.model_registry import ModelVersion
 from pydantic import ValidationError
 
 from promotion.ledger.checkpoints import Checkpoint, contradiction
-from promotion.ledger.entries import Entry, Standing, broken_links, newest, standings
+from promotion.ledger.entries import Entry, Standing, approved, broken_links, newest, standings
 from promotion.ledger.store import read_ledger, standing_still
 from promotion.registry import ARCHIVE_DIGEST, CHALLENGER, CHAMPION, by_alias
 from promotion.signatures import ARCHIVE_SIGNATURE, broken_seals, sealed
 from promotion.tracking import connect, in_sentences, nothing_there
 
 CHECKPOINT = "ledger_checkpoint"  # the tag of a version with the checkpoint of the newest decision about it
-
-
-def approved(entries: Sequence[Entry], task: str, version: str) -> str:
-    """The digest of the archive with which a version was approved; '' if it never was."""
-    found = newest(entries, task, version, "approved")
-    return "" if found is None else found.archive
 
 
 @in_sentences

@@ -112,9 +112,13 @@ def _served(
     import numpy as np
 
     from models.evaluation.judging import BASELINE, CHAMPION
-    from promotion.champion import find, score
+    from promotion.champion import score
+    from promotion.ledger.entries import champion_of
+    from promotion.ledger.store import read_ledger
 
-    champion, scores = score(where.tracking_uri, task, *find(where.ledger_uri, task), videos, classes)
+    champion, scores = score(
+        where.tracking_uri, task, *champion_of(read_ledger(where.ledger_uri), task), videos, classes
+    )
     if champion.lost:
         raise UserError(champion.lost)
     if not champion.version:

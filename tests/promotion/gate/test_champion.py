@@ -3,7 +3,8 @@
 import pandas as pd
 from run_records import TASK, Tracked, nominated
 
-from promotion.champion import Champion, find, score
+from promotion.champion import Champion, score
+from promotion.ledger.entries import champion_of
 from promotion.ledger.looks import count_look
 from promotion.ledger.projection import verify
 from promotion.ledger.store import read_ledger
@@ -13,7 +14,7 @@ ROWS = pd.DataFrame({"video_id": ["a"], "title": ["x"], "overlay_text": [None], 
 
 
 def scored(office):
-    return score(office.tracking_uri, TASK, *find(office.ledger_uri, TASK), ROWS, ("no", "yes"))
+    return score(office.tracking_uri, TASK, *champion_of(read_ledger(office.ledger_uri), TASK), ROWS, ("no", "yes"))
 
 
 def test_without_a_champion_there_is_nothing_to_score(office):

@@ -75,14 +75,16 @@ def window_of_run(window_end: str, schedule: str, since: str, scheduled_at: str)
     """Which window a run is for, and which come before it, all as their ends.
 
     Args:
-        window_end: ISO 8601; '' for that of the newest slot of ``schedule``, whose first is ``since``.
+        window_end: ISO 8601, in UTC unless it has a zone; '' for that of the newest slot of ``schedule``.
+        since: the first slot of the schedule; ISO 8601.
         scheduled_at: when the run was meant to start, or was started; ISO 8601.
 
     Raises:
         ScheduleError: the run has neither a window nor a schedule.
     """
     if window_end:
-        return datetime.fromisoformat(window_end), []
+        end = datetime.fromisoformat(window_end)
+        return end if end.tzinfo else end.replace(tzinfo=UTC), []
     if not schedule:
         raise ScheduleError("the run has neither a window_end nor a schedule: give it one")
     kept = Schedule(schedule)

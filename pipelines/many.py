@@ -53,8 +53,12 @@ class Many:
             return Ended(task, 1, None, "stopped before it began")
         command = [sys.executable, "-m", "pipelines.cli.main", "run", task, "--json", *options]
         error = ""
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        # In a session of its own: a terminal's Ctrl-C reaches it once, by way of this process.
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
             self._going.add(process)
+            if self._stopped.is_set():
+                process.terminate()
             printed: list[str] = []
             reader = threading.Thread(target=lambda: printed.append(process.stdout.read()))  # type: ignore[union-attr]
             reader.start()
@@ -63,5 +67,11 @@ class Many:
                 self.heard(task, line.rstrip())
             reader.join()
         self._going.discard(process)
-        told = json.loads(printed[0]) if printed[0].strip() else None
-        return Ended(task, process.returncode, told, error)
+        return Ended(task, process.returncode, _told(printed[0]), error or f"it ended with {process.returncode}")
+
+
+def _told(printed: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(printed))
+    except ValueError:
+        return None

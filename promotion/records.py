@@ -23,7 +23,19 @@ from models.settings import MODALITIES
 from promotion.errors import RegistryError
 from promotion.gate.verdict import Verdict
 from promotion.registry import EVIDENCE_DIGEST, IDENTITY, ROWS_DIGEST, Candidate, register_student
-from promotion.runs import ENDED_BY, FAILED, FINISHED, NOTE, PARENT, RUNNING, nested_runs, new_run, run_named, settle
+from promotion.runs import (
+    ENDED_BY,
+    FAILED,
+    FINISHED,
+    NOTE,
+    PARENT,
+    RUNNING,
+    VERDICT,
+    nested_runs,
+    new_run,
+    run_named,
+    settle,
+)
 from promotion.tracking import connect, experiment_id, in_sentences
 
 # A run is a function of these and its settings: the same five, the same student.
@@ -178,7 +190,7 @@ def _open_run(client: MlflowClient, experiment: str, record: RunRecord) -> Run:
 
 def _log_run(client: MlflowClient, run: Run, record: RunRecord) -> None:
     run_id = run.info.run_id
-    tags = {**record.tags, "verdict": record.verdict.outcome, NOTE: record.verdict.reason}
+    tags = {**record.tags, VERDICT: record.verdict.outcome, NOTE: record.verdict.reason}
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
     _log_numbers(
         client,

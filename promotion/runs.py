@@ -15,6 +15,7 @@ PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"  # what MLflow's own pages show as a run's description
 REASON = "reason"
 ENDED_BY, RUNNER = "ended_by", "runner"  # a run that its runner ends is not ended by the step that records it
+VERDICT = "verdict"
 KUBEFLOW_RUN = "kubeflow_run"  # Kubeflow's id of it
 LONGEST_REASON = 5_000  # characters: what every MLflow server takes as the value of a tag
 PAGE = 1_000  # runs a request: a killed workspace has a handful
@@ -39,6 +40,13 @@ def begin_orchestrated(tracking_uri: str, task: str, name: str, kubeflow_run: st
     """Start the record of a run of Kubeflow's, unless a former attempt of the same step did."""
     if _orchestrated(connect(tracking_uri), task, kubeflow_run) is None:
         begin_run(tracking_uri, task, name, {**tags, KUBEFLOW_RUN: kubeflow_run})
+
+
+@in_sentences
+def verdict_of(tracking_uri: str, task: str, kubeflow_run: str) -> str:
+    """What the gate said in a run of Kubeflow's; '' if it never came to that."""
+    run = _orchestrated(connect(tracking_uri), task, kubeflow_run)
+    return "" if run is None else str(run.data.tags.get(VERDICT, ""))
 
 
 @in_sentences

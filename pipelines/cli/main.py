@@ -51,6 +51,7 @@ app.command()(scheduling.schedule)
 app.command()(scheduling.unschedule)
 app.command()(scheduling.catchup)
 app.command()(scheduling.backfill)
+app.command()(scheduling.release)
 app.command()(status.clean)
 app.command()(status.adopt)
 

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,16 @@ class Kubeflow:
             )
             return str(started.run_id)
 
-    def repeat(self, version: Version, name: str, six_fields: str, arguments: Mapping[str, Any]) -> str:
+    def repeat(
+        self, version: Version, name: str, six_fields: str, since: datetime, arguments: Mapping[str, Any]
+    ) -> str:
         """Start runs of a version by a cron of six fields, one at a time; missed ones are not Kubeflow's to make up."""
         with self._asked():
             made = self._client.create_recurring_run(
                 self._experiment,
                 name,
                 cron_expression=six_fields,
+                start_time=_before(since) if since > datetime.now(UTC) else None,
                 max_concurrency=1,
                 no_catchup=True,
                 params=dict(arguments),
@@ -121,7 +125,7 @@ class Kubeflow:
         """The state of a run in Kubeflow's words; '' if it is gone."""
         with self._asked():
             try:
-                return str(self._client.get_run(run_id).state)
+                return str(self._client.get_run(run_id).state or "RUNTIME_STATE_UNSPECIFIED")
             except ApiException as error:
                 if error.status == requests.codes.not_found:
                     return ""
@@ -171,6 +175,11 @@ class Kubeflow:
         if status in (requests.codes.unauthorized, requests.codes.forbidden):
             return ClusterError(f"Kubeflow at {self.host} refuses us ({reason}): set {TOKEN} to a token that is valid")
         return ClusterError(f"Kubeflow at {self.host} refuses: {reason}")
+
+
+def _before(slot: datetime) -> str:
+    """The second before a slot: Kubeflow's first run is that of the first slot *after* the start."""
+    return f"{slot - timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _reason(error: ApiException) -> str:

@@ -68,7 +68,7 @@ def schedule(kubeflow: Kubeflow, request: Request, kept: Schedule, since: dateti
         )
     given = request.training_once(kept.cron, since.isoformat()).arguments
     version = publish(kubeflow, request.task)
-    made = kubeflow.repeat(version, name, kept.six_fields, given)
+    made = kubeflow.repeat(version, name, kept.six_fields, since, given)
     return Scheduled(made, kept, since, version, given)
 
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from common.errors import UserError
 from common.settings_files import read_settings
+from promotion.errors import NOTHING_SECRET, has_password
 
-QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|[KMGTPE]i?)?$"  # as Kubernetes writes amounts
+CPUS, BYTES = r"^[0-9]+m?$", r"^[0-9]+[KMGTPE]i?$"  # as KFP takes amounts, whose limits must be as its requests
 FILE = "cluster.yaml"
 
 
@@ -28,13 +29,13 @@ class Toleration(BaseModel, frozen=True, extra="forbid"):
 class PodSettings(BaseModel, frozen=True, extra="forbid"):
     """What a step's pod asks of its node. A kind of GPU is chosen by ``node_selector``, as nodes are labelled."""
 
-    cpu: str | None = Field(None, pattern=QUANTITY)
-    memory: str = Field("4Gi", pattern=QUANTITY)
+    cpu: str | None = Field(None, pattern=CPUS)
+    memory: str = Field("4Gi", pattern=BYTES)
     gpu: str = Field("nvidia.com/gpu", description="the resource that counts GPUs; as many as training.processes")
     node_selector: dict[str, str] = {}
     tolerations: tuple[Toleration, ...] = ()
-    shared_memory: str | None = Field(None, pattern=QUANTITY, description="None: as large as the memory")
-    retries: int = Field(0, ge=0, le=10, description="after a lost node, with pauses that double from half a minute")
+    shared_memory: str | None = Field(None, pattern=BYTES, description="None: as large as the memory")
+    retries: int = Field(0, ge=0, le=10, description="after a failure, with pauses that double from half a minute")
 
 
 class Pods(BaseModel, frozen=True, extra="forbid"):
@@ -64,6 +65,13 @@ class Cluster(BaseModel, frozen=True, extra="forbid"):
     ledger_uri: str = "postgresql+psycopg://cpfd@postgres/cpfd"
     volumes: dict[str, str] = {"/mnt/cpfd": "cpfd"}
     secrets: dict[str, dict[str, str]] = {"cpfd-postgres": {"password": "PGPASSWORD"}}
+
+    @field_validator("tracking_uri", "ledger_uri")
+    @classmethod
+    def _no_password(cls, uri: str) -> str:
+        if has_password(uri):  # it would be read by whoever may look at a run
+            raise ValueError(NOTHING_SECRET)
+        return uri
 
     @classmethod
     def read(cls, folder: Path) -> "Cluster":

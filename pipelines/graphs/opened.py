@@ -15,7 +15,10 @@ from pipelines.task import Task
 
 @contextmanager
 def opened(task: Task, inputs: Inputs) -> Iterator[Inputs]:
-    """The inputs with the window that is really the run's. What is built inside is reported on however it ends."""
+    """The inputs with the window that is really the run's, and the corpus as it is when the run starts.
+
+    What is built inside is reported on however it ends.
+    """
     places = {"tracking_uri": inputs.tracking_uri, "ledger_uri": inputs.ledger_uri}
     run = {"task": task.task, "kubeflow_run": dsl.PIPELINE_JOB_ID_PLACEHOLDER}
     closing = close_run(**run, **places)
@@ -23,6 +26,7 @@ def opened(task: Task, inputs: Inputs) -> Iterator[Inputs]:
         opening = open_run(
             **run,
             **places,
+            corpus=inputs.corpus,
             window_end=inputs.window_end,
             months=inputs.months,
             once=inputs.once,

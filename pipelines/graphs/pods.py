@@ -5,8 +5,9 @@ from kfp.dsl import pipeline_context
 
 from pipelines.cluster.settings import Cluster, PodSettings
 
-# The first pause is that of a node that comes back; the longest, that of a cluster that makes new ones.
-FIRST_PAUSE, LONGEST_PAUSE = "30s", "900s"
+# The first pause, which doubles; and within what time of its first start a step may be repeated: Kubeflow also ends a
+# later attempt when that is over, so that it must be longer than any training.
+FIRST_PAUSE, REPEATED_WITHIN = "30s", "2592000s"
 
 
 def fit(step: dsl.PipelineTask, pod: PodSettings, gpus: int = 0) -> None:
@@ -15,7 +16,9 @@ def fit(step: dsl.PipelineTask, pod: PodSettings, gpus: int = 0) -> None:
     if pod.cpu:
         step.set_cpu_limit(pod.cpu).set_cpu_request(pod.cpu)
     if pod.retries:
-        step.set_retry(pod.retries, backoff_duration=FIRST_PAUSE, backoff_factor=2, backoff_max_duration=LONGEST_PAUSE)
+        step.set_retry(
+            pod.retries, backoff_duration=FIRST_PAUSE, backoff_factor=2, backoff_max_duration=REPEATED_WITHIN
+        )
     for key, value in pod.node_selector.items():
         kubernetes.add_node_selector(step, key, value)
     for each in pod.tolerations:

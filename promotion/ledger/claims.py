@@ -77,14 +77,27 @@ def claim(uri: str, task: str, window_end: datetime, holder: str, before: Sequen
 
 
 def settle(uri: str, task: str, holder: str, done: bool) -> bool:
-    """Say how the run ended that holds a window; one that failed leaves it to others. Returns whether it held one."""
+    """Say how the run ended that holds a window; one that failed leaves it to others. Returns whether it held one.
+
+    A run that failed and was retried may yet succeed, unless another took the window.
+    """
     if nothing_there(uri):
         return False
     with connected(uri) as connection, alone(connection):
         METADATA.create_all(connection)
-        held = (CLAIMS.c.task == task) & (CLAIMS.c.holder == holder) & (CLAIMS.c.state == "held")
+        held = (CLAIMS.c.task == task) & (CLAIMS.c.holder == holder) & (CLAIMS.c.state != "done")
         changed = connection.execute(CLAIMS.update().where(held).values(state="done" if done else "failed"))
         return bool(changed.rowcount)
+
+
+def release(uri: str, task: str, window_end: datetime) -> str:
+    """Forget the claim on a window that was not trained, and its failures. Returns who had it; '' for nobody."""
+    found = read_claims(uri, task).get(window_end)
+    if found is None or found.state == "done":
+        return ""
+    with connected(uri) as connection, alone(connection):
+        connection.execute(CLAIMS.delete().filter_by(task=task, window_end=_written(window_end), holder=found.holder))
+    return found.holder
 
 
 def _claims(connection: Connection, task: str) -> dict[datetime, Claim]:

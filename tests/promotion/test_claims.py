@@ -9,7 +9,7 @@ from processes import exit_codes, new_database
 
 from common.errors import BusyError
 from pipelines.catching_up import catch_up
-from promotion.ledger.claims import MOST_ATTEMPTS, GaveWay, claim, read_claims, settle
+from promotion.ledger.claims import MOST_ATTEMPTS, GaveWay, claim, read_claims, release, settle
 
 TASK = "low_quality"
 ONE, TWO, THREE = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
@@ -36,6 +36,16 @@ def test_one_run_has_a_window_until_it_fails(uri):
     with pytest.raises(GaveWay, match="was trained by the run b"):
         claim(uri, TASK, ONE, "a")
     assert read_claims(uri, TASK)[ONE].attempts == 2
+
+
+def test_a_run_that_is_retried_may_yet_succeed_and_a_person_may_free_a_window(uri):
+    claim(uri, TASK, ONE, "a")
+    settle(uri, TASK, "a", done=False)
+    assert settle(uri, TASK, "a", done=True)
+    assert release(uri, TASK, ONE) == ""  # it was trained
+    claim(uri, TASK, TWO, "gone")
+    assert release(uri, TASK, TWO) == "gone"
+    assert list(read_claims(uri, TASK)) == [ONE]
 
 
 def test_windows_before_come_first_until_they_failed_too_often(uri):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice, takewhile
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CronOption = Annotated[str | None, typer.Option("--cron", help="Five fields, in UTC: '0 2 * * 1' is Mondays at 02:00.")]
 SinceOption = Annotated[
-    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day whose slots count. Default: today.")
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day whose slots count. Default: from now on.")
 ]
 HereOption = Annotated[bool, typer.Option("--here", help="Run on this machine, also where a Kubeflow is named.")]
 
@@ -123,8 +123,8 @@ def backfill(
 
     where = workspace_at(workspace)
     chosen = chosen_task(task, where, tasks)
-    step = pd.DateOffset(**{f"{every}s": 1})
-    windows = [each.to_pydatetime() for each in pd.date_range(_utc(first), _utc(last), freq=step)]
+    steps = (_utc(first) + pd.DateOffset(**{f"{every}s": number}) for number in count())
+    windows = list(takewhile(lambda end: end <= _utc(last), steps))
     if not windows:
         raise UserError(f"no window ends between {first:%Y-%m-%d} and {last:%Y-%m-%d}")
     if not _on_cluster(here):
@@ -136,12 +136,38 @@ def backfill(
     _catch_up(kubeflow.cluster.ledger_uri, chosen, windows, kubeflow.goes_on, train)
 
 
+def release(
+    task: TaskArgument,
+    window: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d %H:%M", "%Y-%m-%d"], help="Its end, in UTC.")],
+    here: HereOption = False,
+    workspace: WorkspaceOption = HERE,
+    tasks: TasksOption = None,
+) -> None:
+    """Let a window be trained again by 'cpfd catchup': one that was given up, or whose run is gone without a word."""
+    from promotion.ledger.claims import release as release_claim
+
+    where = workspace_at(workspace)
+    chosen = chosen_task(task, where, tasks)
+    ledger_uri = kubeflow_of(where).cluster.ledger_uri if _on_cluster(here) else where.ledger_uri
+    holder = release_claim(ledger_uri, chosen.task, _utc(window))
+    if not holder:
+        raise UserError(f"no run has the window of {chosen.task} to {window:%Y-%m-%d %H:%M}, or it was trained")
+    out.print(f"The window of {chosen.task} to {window:%Y-%m-%d %H:%M} UTC is free; the run {holder} had it")
+
+
 def _catch_up_here(task: "Task", workspace: "Workspace", windows: Sequence[datetime], months: int) -> None:
     from pipelines.cli.run import run_and_print
     from pipelines.request import Request
+    from promotion.ledger.claims import claim, settle
 
     def train(window: datetime) -> None:
-        request = Request.in_workspace(task, workspace, window, months).training_once()
+        try:
+            request = Request.in_workspace(task, workspace, window, months).training_once()
+        except UserError:  # a window that cannot be trained must not hold up those after it for ever
+            holder = workspace.holder(f"to-{window:%Y%m%d}")
+            claim(workspace.ledger_uri, task.task, window, holder)
+            settle(workspace.ledger_uri, task.task, holder, done=False)
+            raise
         run_and_print(request, workspace, cached=True)
 
     def is_alive(holder: str) -> bool:
@@ -165,11 +191,19 @@ def _catch_up(
     train: Callable[[datetime], None],
 ) -> None:
     from pipelines.catching_up import catch_up
+    from promotion.ledger.claims import MOST_ATTEMPTS, read_claims
 
     trained = 0
     for window in catch_up(ledger_uri, task.task, windows, is_alive, train):
         trained += 1
         out.print(f"Trained: the window of {task.task} to {window:%Y-%m-%d %H:%M} UTC")
+    claims = read_claims(ledger_uri, task.task)
+    given_up = [f"{each:%Y-%m-%d %H:%M}" for each in windows if claims[each].state == "failed"]
+    if given_up:
+        raise UserError(
+            f"{trained} of {len(windows)} windows of {task.task} trained now; given up after {MOST_ATTEMPTS} failures: "
+            f"{', '.join(given_up)}; once mended, 'cpfd release {task.task} WINDOW' has them trained again"
+        )
     out.print(f"{task.task}: {trained} of {len(windows)} windows trained now, none is missing")
 
 

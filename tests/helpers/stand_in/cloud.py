@@ -6,8 +6,10 @@ from typing import Any
 
 from kfp.dsl import PipelineTaskFinalStatus
 
+from common.dense_table import CORPUS_FILE
 from components.close_run import close_run
 from components.open_run import open_run
+from corpus.contract import Manifest
 from promotion.ledger.claims import GaveWay
 
 
@@ -21,6 +23,10 @@ class Cloud:
         self, folder: Path, task: str, now: datetime, nodes_lost: tuple[datetime, datetime] | None = None
     ) -> None:
         self.task, self.nodes_lost = task, nodes_lost
+        self.corpus = folder / "empty"
+        self.corpus.mkdir()
+        nothing = Manifest(name="empty", simulated=True, made_by="a test", description="", dense={})
+        (self.corpus / CORPUS_FILE).write_text(nothing.model_dump_json())
         self.places = {"tracking_uri": f"sqlite:///{folder}/mlflow.db", "ledger_uri": f"sqlite:///{folder}/ledger.db"}
         self.now, self.runs = now, 0
         self.trained: list[datetime] = []
@@ -29,8 +35,11 @@ class Cloud:
         self.runs += 1
         given = {name: parameters[name] for name in ("window_end", "months", "once", "schedule", "since", "run_name")}
         of = {"task": self.task, "kubeflow_run": run, **self.places}
+        corpus = str(self.corpus)
         try:
-            opened = open_run.python_func(**of, **given, scheduled_at=scheduled_at.isoformat().replace("+00:00", "Z"))
+            opened = open_run.python_func(
+                **of, **given, corpus=corpus, scheduled_at=scheduled_at.isoformat().replace("+00:00", "Z")
+            )
         except GaveWay:
             state = "FAILED"
         else:

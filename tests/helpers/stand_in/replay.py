@@ -124,7 +124,7 @@ class Replay:
             elif kind == "component_input_parameter":
                 found["parameters"][name] = given["parameters"][each.component_input_parameter]
             elif kind == "task_final_status":
-                state = "FAILED" if failed else "SUCCEEDED"
+                state = "FAILED" if failed else "COMPLETE"  # the word of KFP 2.17
                 status = {"state": state, "pipelineJobResourceName": "run", "pipelineTaskName": "run", "error": {}}
                 found["parameters"][name] = status
             else:

@@ -13,7 +13,7 @@ from stand_in.kubeflow import StandIn, served
 
 from corpus.schedule import Schedule
 from pipelines.cluster.kubeflow import HOST, TOKEN
-from promotion.ledger.claims import claim, read_claims
+from promotion.ledger.claims import MOST_ATTEMPTS, claim, read_claims, settle
 
 VALID = "a token that is valid"
 DAILY = "30 1 * * *"
@@ -84,6 +84,27 @@ def test_a_backfill_trains_each_window_once_and_another_run_makes_it_wait(cpfd, 
     assert cloud.trained == [datetime(2026, 1, 1, tzinfo=UTC)]
     claims = read_claims(cloud.places["ledger_uri"], "spam")
     assert claims[february].state == "held"
+
+
+def test_a_window_that_was_given_up_is_named_until_it_is_freed(cpfd, cloud):
+    asked = ("backfill", "spam", "--from", "2026-01-01", "--to", "2026-02-15", "--every", "month")
+    for attempt in range(MOST_ATTEMPTS):
+        claim(cloud.places["ledger_uri"], "spam", datetime(2026, 1, 1, tzinfo=UTC), f"{attempt}")
+        settle(cloud.places["ledger_uri"], "spam", f"{attempt}", done=False)
+    assert "given up after 3 failures: 2026-01-01 00:00; once mended, 'cpfd release spam" in said(cpfd(*asked), 1)
+    assert cloud.trained == [datetime(2026, 2, 1, tzinfo=UTC)]
+    assert "is free; the run 2 had it" in said(cpfd("release", "spam", "2026-01-01 00:00"))
+    assert "1 of 2 windows trained now, none is missing" in said(cpfd(*asked))
+    assert "or it was trained" in said(cpfd("release", "spam", "2026-01-01"), 1)
+
+
+def test_a_password_goes_nowhere(cpfd, stand_in, tmp_path):
+    secret = {"ledger_uri": "postgresql+psycopg://cpfd:hunter2@postgres/cpfd"}
+    (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(secret))
+    shown = said(cpfd("submit", "spam", "--end", "2026-09-01"), 1)
+    assert "cluster.yaml, line 1: ledger_uri" in shown
+    assert "hunter2" not in shown
+    assert not stand_in.kept["runs"]
 
 
 def test_all_tasks_are_submitted_and_one_that_cannot_be_stops_no_other(cpfd, stand_in, tmp_path):

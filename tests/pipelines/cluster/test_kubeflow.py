@@ -1,6 +1,6 @@
 """Kubeflow's own client, as we use it, against a strict stand-in made of Kubeflow's API description."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from stand_in.kubeflow import StandIn, served
@@ -75,6 +75,15 @@ def test_a_schedule_is_pinned_seconds_first_and_the_only_one_of_its_task(kubeflo
     assert running.scheduled(kubeflow, task.task) is None
 
 
+def test_a_schedule_of_the_future_begins_with_its_first_slot(kubeflow, stand_in, task):
+    since = MONDAYS.first(datetime.now(UTC) + timedelta(days=30))
+    made = running.schedule(kubeflow, Request.on_cluster(task, kubeflow.cluster, None), MONDAYS, since)
+    (kept,) = stand_in.kept["recurringRuns"].values()
+    start = datetime.fromisoformat(kept["trigger"]["cron_schedule"]["start_time"])
+    assert MONDAYS.first(start) == next(MONDAYS.after(start)) == since
+    kubeflow.stop_repeating(made.recurring_run_id)
+
+
 def test_what_is_refused_is_a_sentence(kubeflow, host, task):
     with pytest.raises(ClusterError, match="no Kubeflow is named: set KF_PIPELINES_ENDPOINT"):
         Kubeflow.of(Cluster(), {})
@@ -88,7 +97,7 @@ def test_what_is_refused_is_a_sentence(kubeflow, host, task):
     with pytest.raises(ClusterError, match="refuses: unknown parameters"):
         kubeflow.submit(version, "x", {"no_such": 1})
     with pytest.raises(ClusterError, match="refuses: the cron expression is invalid"):
-        kubeflow.repeat(version, "x", "99 0 2 * * 1", Request.on_cluster(task, Cluster(), None).arguments)
+        kubeflow.repeat(version, "x", "99 0 2 * * 1", FIRST, Request.on_cluster(task, Cluster(), None).arguments)
 
 
 def test_the_stand_in_reads_five_fields_as_the_server_does(stand_in):

@@ -83,13 +83,17 @@ def test_steps_are_repeated_but_the_one_that_gives_way(compiled):
     assert {name for name, count in tries.items() if count == 5} == TRAINING
     assert tries["open-run"] == 0
     assert tries["validate-data"] == 2
+    within = inner["train-teacher"].retry_policy.backoff_max_duration.seconds
+    assert within >= 14 * 24 * 3600  # Kubeflow ends an attempt that is longer than this after the first began
 
 
 def test_a_run_is_no_function_of_its_pods(task, big):
     assert resolved_settings(task.model_copy(update={"pods": big.pods})) == resolved_settings(task)
 
 
-@pytest.mark.parametrize(("key", "value"), [("memory", "lots"), ("retries", 11), ("gpus", 2)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("memory", "lots"), ("memory", "1.5Gi"), ("cpu", "16Gi"), ("retries", 11), ("gpus", 2)]
+)
 def test_what_is_no_pod_is_refused(key, value):
     with pytest.raises(ValueError, match=key):
         PodSettings(**{key: value})

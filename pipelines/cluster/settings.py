@@ -47,7 +47,7 @@ class Pods(BaseModel, frozen=True, extra="forbid"):
 
 
 class Cluster(BaseModel, frozen=True, extra="forbid"):
-    """Where pods find things. The defaults are what ``deploy/`` sets up: one volume, MLflow and PostgreSQL as services.
+    """Where pods find things. The defaults: one volume, MLflow and PostgreSQL as services of the namespace.
 
     ``volumes`` are claims by where they are mounted; ``secrets`` the variables that pods get, by secret and key.
     """

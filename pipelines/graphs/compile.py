@@ -11,7 +11,7 @@ from pipelines.task import Task
 
 
 def compile_task(task: Task, path: Path, cluster: Cluster | None = None) -> Path:
-    """Write the pipeline of ``task`` to ``path``, for a cluster as ``deploy/`` makes it unless another is given."""
+    """Write the pipeline of ``task`` to ``path``, for a cluster of the default settings unless another is given."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as partial:
         compiler.Compiler().compile(retrain_pipeline(task, cluster or Cluster()), str(partial))

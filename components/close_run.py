@@ -19,8 +19,9 @@ def close_run(
     from promotion.ledger.outbox import post
     from promotion.runs import FAILED, FINISHED, KILLED, end_orchestrated, verdict_of
 
-    refused = verdict_of(tracking_uri, task, kubeflow_run) not in ("", PASSED)
-    succeeded = status.state in ("SUCCEEDED", "COMPLETE") or (status.state == "RUNNING" and refused)
+    succeeded = status.state in ("SUCCEEDED", "COMPLETE") or (
+        status.state == "RUNNING" and verdict_of(tracking_uri, task, kubeflow_run) not in ("", PASSED)
+    )
     held = settle(ledger_uri, task, kubeflow_run, done=succeeded)
     ended = FINISHED if succeeded else KILLED if status.state == "CANCELED" else FAILED
     reason = "" if succeeded else f"{status.error_message or status.state} (Kubeflow's run {kubeflow_run})"

@@ -1,4 +1,4 @@
-"""The commands that run a task: the main job, a study, a tuning; and the graph for a cluster."""
+"""The commands that run a task: the main job, a study, a tuning."""
 
 import json
 from pathlib import Path

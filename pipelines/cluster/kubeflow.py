@@ -1,7 +1,6 @@
 """Kubeflow Pipelines over its own client: versions of pipelines, runs, recurring runs; its refusals as sentences."""
 
 import contextlib
-import hashlib
 import json
 import re
 import warnings
@@ -18,6 +17,7 @@ from kfp.client import ServiceAccountTokenVolumeCredentials
 from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError
 
+from common.digests import file_digest
 from pipelines.cluster.settings import Cluster, ClusterError
 
 HOST, TOKEN, TOKEN_FILE = "KF_PIPELINES_ENDPOINT", "KF_PIPELINES_TOKEN", "KF_PIPELINES_SA_TOKEN_PATH"
@@ -60,7 +60,7 @@ class Kubeflow:
 
     def publish(self, name: str, description: str, package: Path) -> Version:
         """The version of the pipeline with this very YAML, which is uploaded unless it is there."""
-        version = hashlib.sha256(package.read_bytes()).hexdigest()[:16]
+        version = file_digest(package)[:16]
         with self._asked():
             pipeline = self._client.get_pipeline_id(name)
             if pipeline is None:

@@ -92,12 +92,15 @@ def settle(uri: str, task: str, holder: str, done: bool) -> bool:
 
 def release(uri: str, task: str, window_end: datetime) -> str:
     """Forget the claim on a window that was not trained, and its failures. Returns who had it; '' for nobody."""
-    found = read_claims(uri, task).get(window_end)
-    if found is None or found.state == "done":
+    if nothing_there(uri):
         return ""
     with connected(uri) as connection, alone(connection):
-        connection.execute(CLAIMS.delete().filter_by(task=task, window_end=_written(window_end), holder=found.holder))
-    return found.holder
+        METADATA.create_all(connection)
+        found = _claims(connection, task).get(window_end)
+        if found is None or found.state == "done":
+            return ""
+        connection.execute(CLAIMS.delete().filter_by(task=task, window_end=_written(window_end)))
+        return found.holder
 
 
 def _claims(connection: Connection, task: str) -> dict[datetime, Claim]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipelines.task import Task
     from pipelines.workspace import Workspace
 
-CronOption = Annotated[str | None, typer.Option("--cron", help="Five fields, in UTC: '0 2 * * 1' is Mondays at 02:00.")]
+CRON = typer.Option("--cron", help="Five fields, in UTC: '0 2 * * 1' is Mondays at 02:00.")
 SinceOption = Annotated[
     datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day whose slots count. Default: from now on.")
 ]
@@ -36,7 +36,7 @@ HereOption = Annotated[bool, typer.Option("--here", help="Run on this machine, a
 
 def schedule(
     task: TaskArgument,
-    cron: Annotated[str, typer.Option("--cron", help="Five fields, in UTC: '0 2 * * 1' is Mondays at 02:00.")],
+    cron: Annotated[str, CRON],
     since: SinceOption = None,
     months: MonthsOption = MONTHS,
     zone: Annotated[str, typer.Option(help="The zone that the cron expression is meant in.")] = "UTC",
@@ -76,7 +76,7 @@ def unschedule(task: TaskArgument, workspace: WorkspaceOption = HERE, tasks: Tas
 
 def catchup(
     task: TaskArgument,
-    cron: CronOption = None,
+    cron: Annotated[str | None, CRON] = None,
     since: SinceOption = None,
     months: MonthsOption = MONTHS,
     here: HereOption = False,

@@ -63,15 +63,14 @@ def compile_(
     cluster = Cluster.read(where.folder)
     if image:
         cluster = cluster.model_copy(update={"image": image})
-    folder = output or COMPILED
-    targets = {name: folder / f"{name}.yaml" for name in task_files(tasks_folder(where, tasks))} if every else {}
-    if task is not None:
-        chosen = chosen_task(task, where, tasks)
-        targets = {task: output or Path(f"{chosen.task}.yaml")}
-    with _each_of(len(targets)) as tried:
-        for name, path in targets.items():
+    names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
+    with _each_of(len(names)) as tried:
+        for name in names:
             with tried(name):
-                out.print(f"Compiled to {compile_task(chosen_task(name, where, tasks), path, cluster)}")
+                chosen = chosen_task(name, where, tasks)
+                file = Path(f"{chosen.task}.yaml")
+                path = (output or COMPILED) / file if every else output or file
+                out.print(f"Compiled to {compile_task(chosen, path, cluster)}")
 
 
 def submit(

@@ -73,16 +73,18 @@ def main() -> None:
         for seed in range(arguments.seeds):
             started = time.monotonic()
             tables.append(measured(data, arguments.real, seed, arguments.trials))
-            print(f"{data.name}, seed {seed}: {time.monotonic() - started:.0f} s", flush=True)
+            print(f"seed {seed}: {time.monotonic() - started:.0f} s", flush=True)
+            print_table(data, tables[-1])
         print_table(data, pd.concat(tables, ignore_index=True))
 
 
 def print_table(data: Data, measures: pd.DataFrame) -> None:
-    """A line a metric: both means, and the interval of their difference over seeds."""
+    """A line a metric: both means, and the interval of their difference over seeds (of one seed: none)."""
     for metric, title in titles(load_task(data.task).judge).items():
         own, tuned = (measures[measures.model == name][metric].to_numpy() for name in (OWN, TUNED))
         won = Interval.of(tuned - own)
-        print(f"{data.name}, {title}: {np.mean(own):.4f}, tuned {np.mean(tuned):.4f}, {won.mean:+.4f} ± {won.half:.4f}")
+        means = f"{data.name}, {title}: {np.mean(own):.4f}, tuned {np.mean(tuned):.4f}"
+        print(f"{means}, {won.mean:+.4f} ± {won.half:.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from common.files import whole
 from common.source import code_digest
 from models.data.run_data import RunData, open_run
 from models.distillation.soft_targets import SoftTargets
-from models.evaluation.metrics import JUDGES
+from models.evaluation.metrics import RANKINGS
 from models.evaluation.scoring import score_teachers
 from models.starts.named_files import named_files_digest
 from models.studies.search_space import Tuned, search_space, tried
@@ -27,6 +27,9 @@ from models.training.checkpoints import CheckpointFolder
 from models.training.settings import Recipe
 from models.training.teachers import train_teachers
 
+# ROC-AUC, whatever judges the task: on the few hundred rows of a fold a measure at a threshold is mostly the luck of
+# that threshold, and the best of many trials the luckiest (docs/methods.md 6.9 has what came of it).
+JUDGED_BY = RANKINGS[0]
 STUDENT = Variant(name="student", changes={})  # the student of the settings as they are
 
 
@@ -62,9 +65,9 @@ class Fold:
     soft_targets: SoftTargets
 
     def value(self, settings: Recipe, seed: int) -> float:
-        """What is judged by, on the held-out rows; the threshold is chosen on other rows."""
+        """How well a student ranks the held-out rows (``JUDGED_BY``)."""
         scores = train_variant(self.data, self.soft_targets, STUDENT, settings, seed)
-        return float(measure(scores, settings.judge)[settings.judge].iloc[0])
+        return float(measure(scores, settings.judge)[JUDGED_BY.name].iloc[0])
 
 
 def tune(ground: Ground, task: str, *, trials: int, storage: str, kept: Path | None) -> tuple[Tuned, pd.DataFrame]:
@@ -94,7 +97,7 @@ def tune(ground: Ground, task: str, *, trials: int, storage: str, kept: Path | N
     return run_trials(
         judge, search_space(ground.settings),
         storage=database, name=name, folds=len(folds), trials=trials, seed=ground.seed,
-        metric=JUDGES[ground.settings.judge].title, report=_say,
+        metric=JUDGED_BY.title, report=_say,
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def ran(monkeypatch) -> list[dict]:
         asked.append({"trials": given["trials"].number_value, "storage": given["storage"].string_value, "kind": kind})
         own = {each.path: each.written(each.own) for each in search_space(request.task.recipe)}
         found = Tuned(
-            study="topic-0123", metric="F1", folds=3, trials=7, pruned=2, own=own, own_value=0.41,
+            study="topic-0123", metric="ROC-AUC", folds=3, trials=7, pruned=2, own=own, own_value=0.41,
             best=own | {RATE: 0.00235, "training.epochs": 3 + len(asked)}, best_value=0.47, best_trial=4,
         )  # fmt: skip
         folder = workspace.runs / request.inputs.run_name
@@ -55,7 +55,7 @@ def test_the_best_settings_are_shown_and_come_as_a_task_of_the_workspace(workspa
     assert ran == [{"trials": 7, "storage": f"sqlite:///{workspace / 'tuning' / 'topic.db'}", "kind": TUNING}]
     (shown,) = [line.split() for line in done.output.splitlines() if RATE in line]
     assert {str(load_task("topic").training.learning_rate), "0.00235"} <= set(shown)
-    (values,) = [line.split() for line in done.output.splitlines() if "mean F1" in line]
+    (values,) = [line.split() for line in done.output.splitlines() if "mean ROC-AUC" in line]
     assert {"0.4100", "0.4700"} <= set(values)
     assert f"Task file: {workspace / 'tasks' / 'topic_tuned.yaml'}" in done.output
     tuned = load_task("topic_tuned", workspace / "tasks")

@@ -16,8 +16,8 @@ from corpus.importing.importer import import_corpus
 from corpus.importing.mapping import read_mapping
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
-from corpus.validation.raw_window import media_facts, set_aside_catalogue
-from corpus.window import newest_labels, select_window, window_start
+from corpus.validation.raw_window import media_facts, set_aside_reasons
+from corpus.window import select_window, window_start
 from feature_repo.retrieval import retrieve_features
 from models.data.clips import probe, write_clips
 from models.data.run_data import RunData, open_run
@@ -80,7 +80,8 @@ def judged_by(rows: pd.DataFrame, corpus: Path, labels: str, end: datetime) -> p
     Only what judges is better than what a user has: thresholds and stopping are chosen by the labels of the task.
     """
     made = read_table(corpus / "labels", LABELS, pc.field("task") == labels).to_pandas()
-    known = newest_labels(made, end).set_index("video_id").label
+    made = made[made.labeled_at < end].sort_values("labeled_at", kind="stable")
+    known = made.drop_duplicates("video_id", keep="last").set_index("video_id").label
     evaluation = rows.split == EVALUATION
     judging = rows.label.where(~evaluation, rows.video_id.map(known))
     if missing := int((judging.isna() & evaluation).sum()):
@@ -92,8 +93,8 @@ def sound_videos(rows: pd.DataFrame, corpus: Path) -> list[str]:
     """Videos that open and are not another's copy, as a run's validation would find them; found once."""
     kept = corpus.with_suffix(".sound.parquet")
     if not kept.exists():
-        sound, _ = set_aside_catalogue(media_facts(rows, probe, lambda _: None))
-        sound[["video_id"]].to_parquet(kept, index=False)
+        facts = media_facts(rows, probe, lambda _: None)
+        facts.loc[set_aside_reasons(facts).isna(), ["video_id"]].to_parquet(kept, index=False)
     return pq.read_table(kept)["video_id"].to_pylist()
 
 

@@ -25,7 +25,7 @@ def decode_clips(
 
     import pandas as pd
 
-    from components.output import counter
+    from components.progress import counter
     from corpus.settings import ValidationSettings
     from corpus.validation.raw_window import require_few_faults, write_set_aside
     from models.data.clip_cache import shared_clips

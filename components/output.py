@@ -1,8 +1,6 @@
-"""How components log their progress and report their results while they run."""
+"""How components report their results."""
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +10,6 @@ from sklearn.metrics import confusion_matrix, roc_curve
 from models.evaluation.judging import Evaluation
 from models.evaluation.metrics import decide
 from models.evaluation.scoring import Judged
-
-
-def counter(what: str, total: int) -> Callable[[int], None]:
-    """A callback that prints ``what`` n of total, at most once a second."""
-    last = time.monotonic()
-
-    def log(done: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > 1:
-            print(f"{what} {done} of {total}", flush=True)
-            last = time.monotonic()
-
-    return log
 
 
 def log_results(metrics: Any, classification: Any, judged: Judged, result: Evaluation) -> None:

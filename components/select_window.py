@@ -37,7 +37,7 @@ def select_window(
 
     from corpus.contract import CorpusError, read_manifest, snapshot_id
     from corpus.settings import WindowSettings
-    from corpus.window import previous_window, select_window, window_start
+    from corpus.window import previous_window, window_start, write_window
 
     folder = Path(corpus)
     manifest, found = read_manifest(folder), snapshot_id(folder)
@@ -45,11 +45,10 @@ def select_window(
         raise CorpusError(f"the corpus {corpus} changed since the run was started ({snapshot} is now {found})")
     end = datetime.fromisoformat(window_end)
     start, settings = window_start(end, months), WindowSettings.model_validate_json(window)
-    rows = select_window(folder, labels, tuple(classes), start, end, settings, folds, seed)
-    rows.to_parquet(catalogue.path, index=False)
+    target = Path(catalogue.path)
+    counts = write_window(target, folder, labels, tuple(classes), start, end, settings, folds, seed)
     previous_window(folder, labels, start, months, previous_videos, seed).to_parquet(previous.path, index=False)
-    counts = {str(name): int(count) for name, count in rows.split.value_counts().items()}
-    print(f"{len(rows)} videos in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {counts}", flush=True)
+    print(f"{sum(counts.values())} videos in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {counts}", flush=True)
     told = {
         "task": task,
         "corpus": manifest.model_dump(exclude={"dense"}),

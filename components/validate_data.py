@@ -30,26 +30,30 @@ def validate_data(
     from datetime import datetime
     from pathlib import Path
 
-    import pandas as pd
-
-    from components.output import counter
+    from components.progress import counter
     from corpus.settings import ValidationSettings
     from corpus.validation.expectations import failed, raise_if_critical, validate
-    from corpus.validation.raw_window import catalogue_expectations, media_facts, set_aside_catalogue, write_set_aside
+    from corpus.validation.raw_window import (
+        catalogue_expectations,
+        media_facts,
+        read_facts,
+        write_set_aside,
+        write_sound,
+    )
     from corpus.window import require_every_class
     from models.data.clips import probe
     from reports.checks import checks_page
 
     settings = ValidationSettings.model_validate_json(validation)
-    rows = pd.read_parquet(catalogue.path)
-    facts = media_facts(rows, probe, counter("probed", len(rows))) if "frames" in modalities else rows
+    facts = read_facts(Path(catalogue.path), with_media="frames" in modalities)
+    if "frames" in modalities:
+        facts = media_facts(facts, probe, counter("probed", len(facts)))
     start, end = datetime.fromisoformat(window_start), datetime.fromisoformat(window_end)
     facts, expectations = catalogue_expectations(facts, tuple(classes), start, end, settings)
     found = validate(facts, "raw_window", expectations, Path(data_docs.path))
     Path(data_docs_page.path).write_text(checks_page("The raw window", found))
     Path(findings.path).write_text(json.dumps([asdict(each) for each in failed(found)], indent=1))
     raise_if_critical(found, "raw window")
-    sound, aside = set_aside_catalogue(facts)
-    write_set_aside(aside, Path(set_aside.path), len(rows))
-    require_every_class(sound, task, tuple(classes))
-    sound.to_parquet(sound_catalogue.path, index=False)
+    require_every_class(facts.loc[facts.set_aside.isna(), ["split", "label"]], task, tuple(classes))
+    aside = write_sound(Path(catalogue.path), facts.set_aside, Path(sound_catalogue.path))
+    write_set_aside(aside, Path(set_aside.path), len(facts))

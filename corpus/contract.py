@@ -94,11 +94,8 @@ def read_table(folder: Path, schema: pa.Schema, rows: pc.Expression | None = Non
         CorpusError: missing table or column, a type that cannot be read as the contract's, a timestamp
             without zone, a file that is not Parquet.
     """
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        raise CorpusError(f"the corpus has no table {folder.name}: no Parquet file in {folder}")
     tables = []
-    for file in files:
+    for file in _parquet_files(folder):
         name = f"{folder.name}/{file.name}"
         try:
             with pq.ParquetFile(file) as parquet:
@@ -109,6 +106,29 @@ def read_table(folder: Path, schema: pa.Schema, rows: pc.Expression | None = Non
         table = conform(table, schema, name)
         tables.append(table if rows is None else table.filter(rows))
     return pa.concat_tables(tables)
+
+
+def table_files(folder: Path, schema: pa.Schema) -> list[Path]:
+    """A table's files, each of which has the contract's columns in types that can be read as the contract's.
+
+    Raises:
+        CorpusError: as ``read_table``, but for values that only reading shows.
+    """
+    files = _parquet_files(folder)
+    for file in files:
+        try:
+            found = pq.read_schema(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise CorpusError(f"{file} is not a whole Parquet file: {error}") from error
+        conform(found.empty_table(), schema, f"{folder.name}/{file.name}")
+    return files
+
+
+def _parquet_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise CorpusError(f"the corpus has no table {folder.name}: no Parquet file in {folder}")
+    return files
 
 
 def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from common.artifacts import EVALUATION, HELD_OUT, LABELLED, LEARNING, TRAIN, TUNING, UNLABELLED
 from corpus.contract import CorpusError
-from corpus.window import assign_folds, groups_of
+from corpus.splitting import assign_folds, groups_of
 
 PARTS = 5  # one of which chooses thresholds: a fifth, which is the share of tuning rows where labels are few
 JUDGES = 3  # folds that judge in turn, where the task trains its teachers on all rows and so has no folds

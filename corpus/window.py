@@ -1,6 +1,6 @@
 """A window of the corpus as a catalogue: which videos count, what is known of their label, on which side they are."""
 
-import hashlib
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -9,21 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.artifacts import EVALUATION, HELD_OUT, LABELLED, TRAIN, TUNING, UNLABELLED
-from corpus.contract import (
-    LABELS,
-    TIMESTAMP,
-    VIDEOS,
-    CorpusError,
-    media_source,
-    publication_span,
-    read_manifest,
-    read_table,
-)
+from common.artifacts import EVALUATION, LABELLED, TRAIN
+from corpus.contract import LABELS, VIDEOS, CorpusError, publication_span, read_manifest, read_table
+from corpus.known_videos import known_videos
 from corpus.settings import WindowSettings
+from corpus.splitting import SPLITS, fold_groups, split_groups
 
-PUBLICATION = pa.schema([VIDEOS.field("video_id"), VIDEOS.field("published_at")])
-EXAMPLES = 5  # ids that a message names: enough to look at
 NAMED = 20  # classes that a message names with their counts
 
 
@@ -33,6 +24,54 @@ def window_start(end: datetime, months: int) -> datetime:
         return (pd.Timestamp(end) - pd.DateOffset(months=months)).to_pydatetime()
     except (ValueError, OverflowError) as error:
         raise CorpusError(f"there is no day {months} months before {end:%Y-%m-%d}: choose fewer months") from error
+
+
+def write_window(
+    path: Path,
+    corpus: Path,
+    labels: str,
+    classes: tuple[str, ...],
+    start: datetime,
+    end: datetime,
+    settings: WindowSettings,
+    folds: int,
+    seed: int,
+) -> dict[str, int]:
+    """Write the catalogue of [start, end), a row a video published in it, in the order of publication.
+
+    ``labels`` is the name that the corpus gives the labels. A video's label is the newest one made before ``end``: a
+    run at ``end`` cannot know of later ones. ``as_of`` is when it was made, or ``end`` for a video without a label;
+    features may be known up to then. Of ``settings.pooled_months`` before ``start`` there are evaluation rows alone.
+
+    The columns are video_id, published_at, title, overlay_text, group_id, media_uri (resolved, null if none), label
+    and label_source (null if none), as_of, split (train, tuning, evaluation, unlabelled, held_out), fold (-1 outside
+    train). Of all rows numbers alone are in memory, some hundred bytes a row.
+
+    Returns:
+        how many rows each split has, the largest first.
+
+    Raises:
+        CorpusError: no videos in the window, no such labels, a class without rows.
+    """
+    earlier = window_start(start, settings.pooled_months)
+    with known_videos(corpus, labels, earlier, end, VIDEOS.names[2:]) as known:
+        rows = known.arrays("published_at", "code", "label")
+        inside = pc.greater_equal(rows["published_at"], pa.scalar(start, VIDEOS.field("published_at").type))
+        _require_known(rows.filter(inside), corpus, labels, classes, start, end)
+        codes, label = rows["code"].to_numpy(), rows["label"].combine_chunks().dictionary_encode()
+        split = split_groups(codes, pc.is_valid(label).to_numpy(zero_copy_only=False), settings, seed)
+        kept = inside.to_numpy() | (split == SPLITS.index(EVALUATION))
+        splits = pd.Categorical.from_codes(split, SPLITS)
+        found = pd.DataFrame({"split": splits, "label": label.to_pandas()})[kept]
+        require_every_class(found, labels, classes)
+        train = kept & (split == SPLITS.index(TRAIN))
+        fold = np.full(len(rows), -1)
+        numbers = label.indices.to_numpy(zero_copy_only=False)[train].astype(int)
+        by_name = np.argsort(np.argsort(label.dictionary.to_numpy(zero_copy_only=False)))
+        fold[train] = fold_groups(codes[train], by_name[numbers], folds, seed)
+        names = pa.DictionaryArray.from_arrays(split, SPLITS)
+        known.write(path, pa.table({"split": names, "fold": fold, "kept": kept}))
+    return {str(name): int(count) for name, count in found.split.value_counts().items() if count}
 
 
 def select_window(
@@ -45,30 +84,11 @@ def select_window(
     folds: int,
     seed: int,
 ) -> pd.DataFrame:
-    """The catalogue of [start, end): a row a video published in it.
-
-    ``labels`` is the name that the corpus gives the labels. A video's label is the newest one made before ``end``: a
-    run at ``end`` cannot know of later ones. ``as_of`` is when it was made, or ``end`` for a video without a label;
-    features may be known up to then. Of ``settings.pooled_months`` before ``start`` there are evaluation rows alone.
-
-    Returns:
-        video_id, published_at, title, overlay_text, group_id, media_uri (resolved, null if none), label and
-        label_source (null if none), as_of, split (train, tuning, evaluation, unlabelled, held_out), fold (-1 outside
-        train).
-
-    Raises:
-        CorpusError: no videos in the window, no such labels, a class without rows.
-    """
-    earlier = window_start(start, settings.pooled_months)
-    catalogue = _known_videos(corpus, labels, earlier, end, VIDEOS)
-    _require_known(catalogue[catalogue.published_at >= start], corpus, labels, classes, start, end)
-    catalogue["media_uri"] = catalogue.media_uri.map(lambda uri: media_source(corpus, uri), na_action="ignore")
-    catalogue["split"] = assign_splits(catalogue, settings, seed)
-    pooled = (catalogue.published_at < start) & (catalogue.split != EVALUATION)
-    catalogue = catalogue[~pooled].reset_index(drop=True)
-    require_every_class(catalogue, labels, classes)
-    catalogue["fold"] = assign_folds(catalogue, folds, seed)
-    return catalogue
+    """The catalogue that ``write_window`` writes, in memory."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "catalogue.parquet"
+        write_window(path, corpus, labels, classes, start, end, settings, folds, seed)
+        return pd.read_parquet(path)
 
 
 def require_window(corpus: Path, labels: str, classes: tuple[str, ...], start: datetime, end: datetime) -> None:
@@ -77,7 +97,8 @@ def require_window(corpus: Path, labels: str, classes: tuple[str, ...], start: d
     Reads when videos were published, and these labels, alone. What a split then lacks is found by the run.
     """
     read_manifest(corpus)
-    _require_known(_known_videos(corpus, labels, start, end, PUBLICATION), corpus, labels, classes, start, end)
+    with known_videos(corpus, labels, start, end) as known:
+        _require_known(known.arrays("label"), corpus, labels, classes, start, end)
 
 
 def previous_window(corpus: Path, labels: str, start: datetime, months: int, most: int, seed: int) -> pd.DataFrame:
@@ -85,37 +106,22 @@ def previous_window(corpus: Path, labels: str, start: datetime, months: int, mos
 
     What the features of this window are compared with. It may be empty: the corpus need not reach so far back.
     """
-    videos = _known_videos(corpus, labels, window_start(start, months), start, PUBLICATION)[["video_id", "as_of"]]
-    videos = videos.drop_duplicates("video_id", ignore_index=True)
-    if len(videos) <= most:
-        return videos
-    drawn = np.random.default_rng(seed).choice(len(videos), most, replace=False)
-    return videos.iloc[np.sort(drawn)].reset_index(drop=True)
-
-
-def _known_videos(corpus: Path, labels: str, start: datetime, end: datetime, columns: pa.Schema) -> pd.DataFrame:
-    """Videos published in [start, end) with the label known at ``end`` and as_of, in the order of publication."""
-    published = pc.field("published_at")
-    inside = (published >= pa.scalar(start, TIMESTAMP)) & (published < pa.scalar(end, TIMESTAMP))
-    found = read_table(corpus / "videos", columns, inside | published.is_null())
-    videos = found.sort_by([("published_at", "ascending"), ("video_id", "ascending")]).to_pandas()
-    require_times(videos, "published_at", "videos")
-    made = read_table(corpus / "labels", LABELS, pc.field("task") == labels).to_pandas()
-    require_times(made, "labeled_at", f"labels of {labels}")
-    chosen = videos.merge(newest_labels(made, end), on="video_id", how="left")
-    chosen["as_of"] = chosen.labeled_at.fillna(pd.Timestamp(end)).dt.as_unit("us")
-    return chosen.drop(columns="labeled_at")
+    with known_videos(corpus, labels, window_start(start, months), start) as known:
+        drawn = None
+        if len(known) > most:
+            drawn = np.sort(np.random.default_rng(seed).choice(len(known), most, replace=False))
+        return known.arrays("video_id", "as_of", rows=drawn).to_pandas().drop_duplicates("video_id", ignore_index=True)
 
 
 def _require_known(
-    known: pd.DataFrame, corpus: Path, labels: str, classes: tuple[str, ...], start: datetime, end: datetime
+    known: pa.Table, corpus: Path, labels: str, classes: tuple[str, ...], start: datetime, end: datetime
 ) -> None:
     """Raise CorpusError unless there are videos in the window, and labels of every class among them."""
-    if known.empty:
+    if not len(known):
         first, latest = publication_span(corpus)
         reach = f"the corpus reaches from {first} to {latest}"
         raise CorpusError(f"no videos were published in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {reach}")
-    counts = known.label.value_counts()
+    counts = known["label"].to_pandas().value_counts()
     if counts.empty:
         there = sorted(pc.unique(read_table(corpus / "labels", pa.schema([LABELS.field("task")]))["task"]).to_pylist())
         if labels not in there:
@@ -132,86 +138,11 @@ def _require_known(
         )
 
 
-def require_times(rows: pd.DataFrame, column: str, table: str) -> None:
-    """Raise CorpusError if a time is missing: a row without one would fall out of every window unseen."""
-    missing = rows.video_id[rows[column].isna()]
-    if len(missing):
-        examples = ", ".join(map(str, missing.head(EXAMPLES)))
-        raise CorpusError(f"{len(missing)} rows of {table} have no {column}, such as those of {examples}")
-
-
-def newest_labels(labels: pd.DataFrame, end: datetime) -> pd.DataFrame:
-    """The newest label of each video among those made before ``end``; ``labels`` are one task's."""
-    known = labels[labels.labeled_at < end]
-    newest = known.sort_values("labeled_at", kind="stable").drop_duplicates("video_id", keep="last")
-    return newest.rename(columns={"source": "label_source"})[["video_id", "label", "label_source", "labeled_at"]]
-
-
-def groups_of(catalogue: pd.DataFrame) -> pd.Series:
-    """The group of each row (N,); a video without one is a group of its own."""
-    return catalogue.group_id.fillna("video " + catalogue.video_id)
-
-
-def assign_splits(catalogue: pd.DataFrame, settings: WindowSettings, seed: int) -> np.ndarray:
-    """Split names (N,). Groups are cut whole: in the order of their first labelled video, by a draw, or by name.
-
-    A video without a label is ``unlabelled``, unless its group judges: then it is ``held_out`` and trains nothing.
-    """
-    labelled = catalogue.label.notna().to_numpy()
-    groups = groups_of(catalogue)
-    if settings.split == "stable":
-        before = {group: _place(group) for group in groups.unique()}
-    else:
-        before = _before(groups[labelled], settings, seed)
-    evaluation = 1 - settings.evaluation_share
-    tuning = evaluation - settings.tuning_share
-    side = {
-        group: EVALUATION if at >= evaluation else TUNING if at >= tuning else TRAIN for group, at in before.items()
-    }
-    without_label = {TRAIN: UNLABELLED, TUNING: HELD_OUT, EVALUATION: HELD_OUT}
-    chosen = [side.get(group, TRAIN) for group in groups]
-    return np.array([s if known else without_label[s] for s, known in zip(chosen, labelled, strict=True)])
-
-
-def _place(group: str) -> float:
-    """Where in [0, 1) a group stands for ever: by a digest of its name, and by nothing else."""
-    return int(hashlib.sha256(group.encode()).hexdigest()[:13], 16) / 16**13
-
-
-def _before(groups: pd.Series, settings: WindowSettings, seed: int) -> dict[str, float]:
-    """The share of labelled rows, whose ``groups`` these are, that stands before each group's."""
-    sizes = groups.value_counts(sort=False)
-    order = groups.drop_duplicates().to_numpy()  # the catalogue is in the order of publication
-    if settings.split == "random":
-        order = np.random.default_rng(seed).permutation(np.sort(order))
-    before = np.concatenate([[0], np.cumsum(sizes.loc[order].to_numpy())])[:-1] / max(len(groups), 1)
-    return dict(zip(order, before.tolist(), strict=True))
-
-
-def assign_folds(catalogue: pd.DataFrame, folds: int, seed: int) -> np.ndarray:
-    """Fold numbers (N,) of training rows, groups whole and classes balanced; -1 elsewhere."""
-    from sklearn.model_selection import StratifiedGroupKFold  # a second to import, which require_window does not need
-
-    fold = np.full(len(catalogue), -1)
-    train = np.flatnonzero(catalogue.split == TRAIN)
-    if folds == 1:
-        fold[train] = 0
-        return fold
-    rows = catalogue.iloc[train]
-    groups = groups_of(rows)
-    if groups.nunique() < folds:
-        raise CorpusError(f"{groups.nunique()} groups of training videos cannot make {folds} folds: use fewer folds")
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for number, (_, held_out) in enumerate(splitter.split(rows, rows.label, groups)):
-        fold[train[held_out]] = number
-    return fold
-
-
 def require_every_class(catalogue: pd.DataFrame, labels: str, classes: tuple[str, ...]) -> None:
     """Raise CorpusError unless every split has rows of every class; ``labels`` is what the message calls them."""
     if catalogue.label.isna().all():
         raise CorpusError(f"no video of the window has a label of {labels} made before the window's end")
-    counts = catalogue.groupby(["split", "label"]).size()
+    counts = catalogue.groupby(["split", "label"], observed=True).size()
     for split in LABELLED:
         absent = [label for label in classes if counts.get((split, label), 0) == 0]
         if absent:

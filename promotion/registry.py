@@ -148,6 +148,17 @@ def champions(tracking_uri: str) -> dict[str, ModelVersion]:
 
 
 @in_sentences
+def archive_location(tracking_uri: str, version: ModelVersion) -> str:
+    """The URI of the folder that a version's archive lies in, as MLflow's artifact store names it.
+
+    Raises:
+        RegistryError: the version has none.
+    """
+    run = connect(tracking_uri).get_run(_archived(version)[0])
+    return f"{run.info.artifact_uri}/archive"
+
+
+@in_sentences
 def fetch_archive(tracking_uri: str, version: ModelVersion, folder: Path) -> tuple[Path, str]:
     """Download a version's archive into ``folder``. Returns its path and its digest, which the registry holds.
 
@@ -156,13 +167,19 @@ def fetch_archive(tracking_uri: str, version: ModelVersion, folder: Path) -> tup
         ArchiveError: it is not the one that was registered.
     """
     connect(tracking_uri)
-    run, digest = version.tags.get(ARCHIVE_RUN), version.tags.get(ARCHIVE_DIGEST)
-    if not run or not digest:
-        raise RegistryError(
-            f"{version.name} version {version.version} has no archive: it never passed its parity check"
-        )
+    run, digest = _archived(version)
     path = mlflow.artifacts.download_artifacts(
         run_id=run, artifact_path=f"archive/{version.name}.mar", dst_path=str(folder)
     )
     require_digest(Path(path), digest)
     return Path(path), digest
+
+
+def _archived(version: ModelVersion) -> tuple[str, str]:
+    """The run that keeps a version's archive, and the archive's digest. Raises RegistryError if it has none."""
+    run, digest = version.tags.get(ARCHIVE_RUN), version.tags.get(ARCHIVE_DIGEST)
+    if not run or not digest:
+        raise RegistryError(
+            f"{version.name} version {version.version} has no archive: it never passed its parity check"
+        )
+    return run, digest

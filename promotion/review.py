@@ -166,10 +166,16 @@ def rollback(office: Office, task: str, by: str, reason: str, to: str | None = N
 @in_sentences
 def fetch_page_of(tracking_uri: str, task: str, version: str, folder: Path) -> Path:
     """The evidence of the run that made a version, downloaded to a folder of its own below ``folder``."""
-    found = _version(_client(tracking_uri, task), task, version)
+    found = find_version(tracking_uri, task, version)
     target = folder / f"{task}-{found.version}"
     target.mkdir(parents=True, exist_ok=True)
     return fetch_evidence_of(found, target)
+
+
+@in_sentences
+def find_version(tracking_uri: str, task: str, version: str) -> ModelVersion:
+    """A version of a task's model. Raises RegistryError if it is not there."""
+    return _version(_client(tracking_uri, task), task, version)
 
 
 def _decided(office: Office, client: MlflowClient, task: str, decide: Decide) -> Entry:

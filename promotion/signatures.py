@@ -60,6 +60,19 @@ def require_signature(name: str, path: Path, signature: str | None, key: Path) -
             raise SignatureError(f"{name} is not what was signed: it is not loaded") from error
 
 
+def fetch_signed_archive(tracking_uri: str, version: ModelVersion, folder: Path, key: Path) -> tuple[Path, str]:
+    """Download the archive of a version that was approved, proven unchanged. Returns its path and digest.
+
+    Raises:
+        RegistryError, ArchiveError: it has none, or another than was registered.
+        SignatureError: it was not signed at an approval, or is another since.
+    """
+    path, digest = fetch_archive(tracking_uri, version, folder)
+    name = f"the archive of {version.name} version {version.version}"
+    require_signature(name, path, version.tags.get(ARCHIVE_SIGNATURE), key)
+    return path, digest
+
+
 @dataclass(frozen=True)
 class Seal:
     """What a version is approved with: digests of its archive and evidence, and the tags that hold their signatures."""

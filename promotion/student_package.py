@@ -64,9 +64,14 @@ def copy_code(folder: Path) -> list[Path]:
 
 def requirements() -> list[str]:
     """The packages that the copied code imports, as they are here, without a build of this machine (+cpu)."""
-    owners = packages_distributions()
-    names = {owners[module][0] for module in _imported([CODE, *imported_files(SERVED_BY)]) if module in owners}
+    names = imported_packages([CODE, *imported_files(SERVED_BY)])
     return [f"{name}=={version(name).partition('+')[0]}" for name in sorted(names | set(READ_WITH))]
+
+
+def imported_packages(files: Iterable[Path]) -> set[str]:
+    """The packages that these files import, as their index names them."""
+    owners = packages_distributions()
+    return {owners[module][0] for module in _imported(files) if module in owners}
 
 
 def _imported(files: Iterable[Path]) -> set[str]:

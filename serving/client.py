@@ -7,7 +7,8 @@ from typing import Any
 import requests
 
 from common.errors import UserError
-from serving.server import Server, ServingError
+from serving.configuration import ServingError
+from serving.server import Server
 
 
 class RequestRefused(UserError):  # noqa: N818 - what happened to the request

@@ -12,7 +12,8 @@ import pandas as pd
 from common.errors import UserError
 from serving.archive import require_digest
 from serving.client import classify
-from serving.server import ServerSettings, running
+from serving.configuration import ServerSettings
+from serving.server import running
 
 # Of a probability. Served and evaluated on one CPU, scores differ by 6e-8, a rounding of float32; the rest is room for
 # an evaluation on a GPU, which adds up in another order.

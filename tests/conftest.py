@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from processes import postgres
+from source_code import ROOT
 from xdist.scheduler import LoadFileScheduling
 
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
-from corpus.validation.raw_window import media_facts, set_aside_catalogue
+from corpus.validation.raw_window import media_facts, set_aside_reasons
 from corpus.window import select_window
 from feature_repo.retrieval import retrieve_features
 from models.data.clips import probe, write_clips
@@ -26,9 +27,16 @@ from pipelines.task import Task, load_task
 
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
+SCHEMAS = ROOT.parent / "shared" / "schemas"
+
 
 # Files whose tests share a run of the main job, which takes minutes.
-OF_THE_MAIN_JOB = ("tests/e2e/test_main_job.py", "tests/e2e/test_replay.py", "tests/e2e/test_serving.py")
+OF_THE_MAIN_JOB = (
+    "tests/e2e/test_main_job.py",
+    "tests/e2e/test_pod.py",
+    "tests/e2e/test_replay.py",
+    "tests/e2e/test_serving.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -41,6 +49,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
             return OF_THE_MAIN_JOB[0] if file in OF_THE_MAIN_JOB else file
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def schemas() -> Path:
+    if not SCHEMAS.is_dir():
+        pytest.skip(f"NO SCHEMAS AT {SCHEMAS}: what a cluster would be sent was not held against them")
+    return SCHEMAS
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -100,7 +115,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def catalogue(corpus: Path, task: Task) -> pd.DataFrame:
     """The sound rows of the corpus's window."""
     rows = select_window(corpus, task.labels, task.classes, START, END, task.window, task.distillation.folds, 0)
-    return set_aside_catalogue(media_facts(rows, probe, lambda _: None))[0]
+    return rows[set_aside_reasons(media_facts(rows, probe, lambda _: None)).isna()].reset_index(drop=True)
 
 
 @pytest.fixture(scope="session")

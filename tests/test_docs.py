@@ -105,7 +105,7 @@ def test_the_cluster_and_the_pods_a_page_shows_are_what_they_are_called():
 
 
 def test_the_drawn_graph_has_every_step():
-    steps = {path.stem for path in (ROOT / "components").glob("*.py")} - {"__init__", "base", "output"}
+    steps = {path.stem for path in (ROOT / "components").glob("*.py")} - {"__init__", "base", "output", "progress"}
     (drawing,) = re.findall(r"## The picture\n\n```\n(.*?)```", PAGES["README.md"], re.DOTALL)
     drawn = set(re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", drawing))
     assert len(steps - STUDY_STEPS) == 21

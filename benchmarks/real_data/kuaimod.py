@@ -13,7 +13,7 @@ from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
 from common.artifacts import TRAIN
-from corpus.window import assign_splits
+from corpus.splitting import assign_splits
 from pipelines.task import load_task
 
 COLUMNS = ("pid", "tag", "title", "OCR", "ASR")

@@ -17,6 +17,7 @@ from great_expectations.expectations.expectation import Expectation
 from common.errors import UserError
 
 EXAMPLES = 5
+MANY = 100_000  # rows, of which no single ones are shown: Great Expectations' list of them would be as long
 NOTE = "note"
 CRITICAL, WARNING = "critical", "warning"
 # Values of the data stand in the page as they are: whatever they hold, nothing of it is run or fetched, and nothing
@@ -75,7 +76,7 @@ def validate(
             validation_definitions=[definition],
             actions=[gx.checkpoint.UpdateDataDocsAction(name="docs", site_names=["site"])],
             result_format={
-                "result_format": "COMPLETE" if len(frame) < 100_000 else "SUMMARY",
+                "result_format": "COMPLETE" if len(frame) < MANY else "SUMMARY",
                 "unexpected_index_column_names": [column for column in (key, NOTE) if column in frame.columns],
                 "partial_unexpected_count": EXAMPLES,
             },

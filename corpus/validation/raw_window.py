@@ -1,23 +1,55 @@
 """What is expected of a run's raw window, and what is set aside row by row."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import fsspec
 import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from great_expectations.expectations.expectation import Expectation
 
-from common.artifacts import CATALOGUE_COLUMNS
 from common.errors import UserError
+from common.files import whole
+from common.sql import literal
 from corpus.contract import CorpusError
+from corpus.known_videos import MEMORY
 from corpus.settings import ValidationSettings
-from corpus.validation.expectations import CRITICAL, EXAMPLES, WARNING, DataInvalid, says
+from corpus.validation.expectations import CRITICAL, EXAMPLES, MANY, WARNING, DataInvalid, says
 
 NO_MEDIA = "no media"
+FACTS = """
+SELECT {video_id} AS video_id, published_at, label, split, epoch(as_of) - epoch(published_at) AS label_delay_seconds,
+    coalesce(length(title), 0)::INTEGER AS title_length, coalesce(length(overlay_text), 0)::INTEGER AS overlay_length,
+    {media_uri}
+FROM read_parquet({path})
+"""
+
+
+def read_facts(catalogue: Path, with_media: bool) -> pd.DataFrame:
+    """What is checked of a catalogue, a row a video: numbers where there are texts, ``media_uri`` if it is asked for.
+
+    Of ``MANY`` rows ``video_id`` is a number, too, equal where the ids are: Great Expectations takes a fingerprint of
+    what it is given, which takes a minute for millions of texts, and shows no single row of so many.
+    """
+    rows = pq.read_metadata(catalogue).num_rows
+    chosen = {
+        "video_id": "video_id" if rows < MANY else "(hash(video_id) >> 1)::BIGINT",
+        "media_uri": "media_uri" if with_media else "",
+        "path": literal(str(catalogue)),
+    }
+    with duckdb.connect() as connection:
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY}'")
+        found = connection.execute(FACTS.format(**chosen)).to_arrow_table()
+    for name in ("label", "split"):
+        found = found.set_column(found.column_names.index(name), name, found[name].dictionary_encode())
+    return found.to_pandas(split_blocks=True, self_destruct=True)
 
 
 def media_facts(catalogue: pd.DataFrame, probe: Callable[[str], None], progress: Callable[[int], None]) -> pd.DataFrame:
@@ -57,17 +89,9 @@ def _digest(uri: str) -> str:
 def catalogue_expectations(
     frame: pd.DataFrame, classes: tuple[str, ...], start: datetime, end: datetime, settings: ValidationSettings
 ) -> tuple[pd.DataFrame, list[Expectation]]:
-    """The facts table of the raw window and what must hold of it; of media, only if ``media_facts`` are there."""
-    facts = frame.assign(
-        set_aside=set_aside_reasons(frame),
-        title_length=frame.title.fillna("").str.len(),
-        overlay_length=frame.overlay_text.fillna("").str.len(),
-        label_delay_seconds=(frame.as_of - frame.published_at).dt.total_seconds(),
-    )
+    """The facts of the raw window, completed, and what must hold of them; of media, if ``media_facts`` are there."""
+    facts = frame.assign(set_aside=set_aside_reasons(frame))
     expectations: list[Expectation] = [
-        gxe.ExpectTableColumnsToMatchSet(
-            column_set=CATALOGUE_COLUMNS, exact_match=False, severity=CRITICAL, meta=says("the columns are there")
-        ),
         _not_null("video_id", "every video has an id"),
         _not_null("published_at", "every video has a time of publication"),
         gxe.ExpectColumnValuesToBeNull(
@@ -102,7 +126,7 @@ def catalogue_expectations(
             )
         )
     for label in classes:
-        facts[f"is_{label}"] = np.where(frame.label.notna(), (frame.label == label).astype(float), np.nan)
+        facts[f"is_{label}"] = np.where(frame.label.notna(), frame.label == label, np.nan).astype(np.float32)
         expectations.append(
             gxe.ExpectColumnMeanToBeBetween(
                 column=f"is_{label}",
@@ -125,21 +149,34 @@ def _media_expectations() -> list[Expectation]:
 
 def set_aside_reasons(facts: pd.DataFrame) -> pd.Series:
     """Why each row is set aside, null if it is not. The first of a duplicate stays."""
-    reason = pd.Series(pd.NA, index=facts.index, dtype="string")
+    reason = pd.Series(pd.NA, index=facts.index, dtype="string[pyarrow]")
     if "media_error" in facts:
-        reason[facts.media_error.notna()] = "unreadable media: " + facts.media_error
+        faulty = facts.media_error.notna()
+        reason[faulty] = "unreadable media: " + facts.media_error[faulty].astype("string[pyarrow]")
         reason[facts.media_uri.isna()] = NO_MEDIA
         reason[facts.media_digest.notna() & facts.duplicated("media_digest")] = "duplicate media"
     reason[facts.duplicated("video_id")] = "duplicate video_id"
     return reason
 
 
-def set_aside_catalogue(facts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split the rows into sound ones and (video_id, reason) of those set aside."""
-    reason = set_aside_reasons(facts)
-    faulty = reason.notna()
-    aside = pd.DataFrame({"video_id": facts.video_id[faulty], "reason": reason[faulty]})
-    return facts.loc[~faulty, CATALOGUE_COLUMNS].reset_index(drop=True), aside
+def write_sound(catalogue: Path, reasons: pd.Series, sound: Path) -> pd.DataFrame:
+    """Write the rows of a catalogue without a reason to ``sound``. Returns video_id and reason of the others."""
+    kept, start, aside = reasons.isna().to_numpy(bool), 0, []
+    if kept.all():
+        with whole(sound) as partial:
+            shutil.copyfile(catalogue, partial)
+        return pd.DataFrame({"video_id": [], "reason": []}, dtype="string")
+    with (
+        whole(sound) as partial,
+        pq.ParquetFile(catalogue) as file,
+        pq.ParquetWriter(partial, file.schema_arrow) as writer,
+    ):
+        for batch in file.iter_batches():
+            mask = kept[start : start + len(batch)]
+            writer.write_batch(batch.filter(pa.array(mask)))
+            aside += [str(video) for video in batch["video_id"].filter(pa.array(~mask)).to_pylist()]
+            start += len(batch)
+    return pd.DataFrame({"video_id": aside, "reason": reasons[~kept].to_numpy(object)}, dtype="string")
 
 
 def _not_null(column: str, sentence: str) -> Expectation:

@@ -80,7 +80,7 @@ def answer(workspace: "Workspace", task: "Task", outcome: "Outcome") -> Iterator
     from pipelines.local.outcome import held_out_video
     from pipelines.local.serve import serving
     from serving.client import classify, read_video
-    from serving.server import ServerSettings
+    from serving.configuration import ServerSettings
 
     video_id = held_out_video(outcome)
     corpus = workspace.corpus(task.corpus)

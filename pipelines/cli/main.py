@@ -8,7 +8,7 @@ import typer
 
 from common.errors import UserError
 from pipelines.cli import demo, exit, run, serve, status, weights
-from pipelines.cli.cluster import scheduling, submitting
+from pipelines.cli.cluster import rendering, scheduling, submitting
 from pipelines.cli.data.corpus import corpus_app
 from pipelines.cli.data.features import features_app
 from pipelines.cli.options import HERE
@@ -52,6 +52,7 @@ app.command()(scheduling.unschedule)
 app.command()(scheduling.catchup)
 app.command()(scheduling.backfill)
 app.command()(scheduling.release)
+app.command()(rendering.render)
 app.command()(status.clean)
 app.command()(status.adopt)
 

@@ -28,7 +28,7 @@ def serve(
     import signal
 
     from pipelines.local.serve import serving
-    from serving.server import ServerSettings
+    from serving.configuration import ServerSettings
 
     settings = ServerSettings(inference_port=port, management_port=management_port, metrics_port=metrics_port)
     waiting = err.status("starting TorchServe")

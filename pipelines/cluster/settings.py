@@ -46,6 +46,27 @@ class Pods(BaseModel, frozen=True, extra="forbid"):
     steps: PodSettings = PodSettings(retries=2)
 
 
+class ServingPods(BaseModel, frozen=True, extra="forbid"):
+    """How students are served by KServe. ``deploy/`` makes the runtime, the gateway and the account named here.
+
+    Requests reach a version through ``gateway`` (Gateway API), or by KServe's own splitting of traffic: ``standard``
+    (InferenceService's ``canary``, KServe 0.20 or newer) or ``knative`` (``canaryTrafficPercent``).
+    """
+
+    routing: Literal["gateway", "standard", "knative"] = "gateway"
+    gateway: str = "cpfd"
+    host: str = "cpfd.local"
+    artifacts: str = Field(
+        "pvc://cpfd/mlflow", description="where MLflow keeps artifacts, as KServe's storage reads it"
+    )
+    service_account: str = Field("cpfd-serving", description="its secrets open the storage")
+    replicas: int = Field(1, ge=1)
+    most_replicas: int = Field(3, ge=1)
+    cpu: str = Field("1", pattern=CPUS)
+    # TorchServe, its JVM and one worker with a small student take 1.2 GiB; X-VLM base in single precision 0.9 more.
+    memory: str = Field("3Gi", pattern=BYTES)
+
+
 class Cluster(BaseModel, frozen=True, extra="forbid"):
     """Where pods find things. The defaults: one volume, MLflow and PostgreSQL as services of the namespace.
 
@@ -53,6 +74,7 @@ class Cluster(BaseModel, frozen=True, extra="forbid"):
     """
 
     image: str | None = Field(None, description="of the steps, best by digest; None: what components/base.py names")
+    gpu_image: str | None = Field(None, description="of those that ask for a GPU; None: as the others")
     namespace: str = "kubeflow"
     experiment: str = "cpfd"
     service_account: str | None = None
@@ -65,6 +87,7 @@ class Cluster(BaseModel, frozen=True, extra="forbid"):
     ledger_uri: str = "postgresql+psycopg://cpfd@postgres/cpfd"
     volumes: dict[str, str] = {"/mnt/cpfd": "cpfd"}
     secrets: dict[str, dict[str, str]] = {"cpfd-postgres": {"password": "PGPASSWORD"}}
+    serving: ServingPods = ServingPods()
 
     @field_validator("tracking_uri", "ledger_uri")
     @classmethod

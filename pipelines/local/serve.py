@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pipelines.workspace import Workspace
 from promotion.errors import RegistryError
 from promotion.ledger.projection import repair
-from promotion.registry import champions, fetch_archive
-from promotion.signatures import ARCHIVE_SIGNATURE, require_signature
-from serving.server import Server, ServerSettings, running
+from promotion.registry import champions
+from promotion.signatures import fetch_signed_archive
+from serving.configuration import ServerSettings
+from serving.server import Server, running
 
 
 @contextmanager
@@ -31,12 +32,10 @@ def serving(workspace: Workspace, settings: ServerSettings) -> Iterator[tuple[Se
         archives = workspace.folder / "archives"
         shutil.rmtree(archives, ignore_errors=True)
         archives.mkdir(parents=True)
-        paths = []
-        for version in versions.values():
-            path, _ = fetch_archive(workspace.tracking_uri, version, archives)
-            name = f"the archive of {version.name} version {version.version}"
-            require_signature(name, path, version.tags.get(ARCHIVE_SIGNATURE), workspace.signing_key)
-            paths.append(path)
+        paths = [
+            fetch_signed_archive(workspace.tracking_uri, version, archives, workspace.signing_key)[0]
+            for version in versions.values()
+        ]
         with running(paths, workspace.serving, settings) as server:
             try:
                 server.save(workspace.server_file)

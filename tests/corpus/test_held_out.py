@@ -6,7 +6,7 @@ import pytest
 
 from corpus.contract import CorpusError
 from corpus.held_out import held_out_windows
-from corpus.window import groups_of
+from corpus.splitting import groups_of
 
 CLASSES = ("bad", "good")
 

@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -9,17 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from corpus.contract import VIDEOS, CorpusError, read_table
+from corpus.contract import LABELS, VIDEOS, CorpusError, media_source, read_table
+from corpus.known_videos import known_videos
 from corpus.settings import WindowSettings
-from corpus.window import (
-    assign_folds,
-    assign_splits,
-    groups_of,
-    newest_labels,
-    previous_window,
-    select_window,
-    window_start,
-)  # fmt: skip
+from corpus.splitting import group_codes, groups_of
+from corpus.window import previous_window, select_window, window_start
 
 CLASSES = ("good_quality", "low_quality")
 START, END = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
@@ -47,59 +42,65 @@ def test_a_label_made_after_the_end_is_not_known(corpus, task):
     assert set(unlabelled.split) == {"unlabelled", "held_out"}
 
 
-def test_of_several_labels_the_newest_counts():
-    times = pd.to_datetime(["2026-01-01", "2026-01-03", "2026-01-02"], utc=True)
-    labels = pd.DataFrame({"video_id": "a", "label": ["x", "z", "y"], "labeled_at": times, "source": "x"})
-    assert newest_labels(labels, datetime(2026, 2, 1, tzinfo=UTC)).label.tolist() == ["z"]
-    assert newest_labels(labels, datetime(2026, 1, 3, tzinfo=UTC)).label.tolist() == ["y"]
+def a_corpus(folder: Path, videos: pd.DataFrame, *labels: pd.DataFrame) -> Path:
+    """Tables alone, the labels in a file each."""
+    (folder / "videos").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    texts = {"title": "", "overlay_text": "", "media_uri": None}
+    table = pa.Table.from_pandas(texts_of(videos, texts)[VIDEOS.names], VIDEOS, preserve_index=False)
+    pq.write_table(table, folder / "videos" / "all.parquet")
+    for number, rows in enumerate(labels):
+        of_task = texts_of(rows, {"task": "spam", "source": "x"})[LABELS.names]
+        pq.write_table(
+            pa.Table.from_pandas(of_task, LABELS, preserve_index=False), folder / "labels" / f"{number}.parquet"
+        )
+    return folder
 
 
-def rows_of(groups: list[str | None]) -> pd.DataFrame:
-    count = len(groups)
-    return pd.DataFrame(
-        {
-            "video_id": [f"v{index}" for index in range(count)],
-            "group_id": groups,
-            "label": ["a", "b"] * (count // 2) + ["a"] * (count % 2),
-        }
+def texts_of(rows: pd.DataFrame, defaults: dict) -> pd.DataFrame:
+    return rows.assign(**{name: value for name, value in defaults.items() if name not in rows})
+
+
+def days(*numbers: int) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex([START + timedelta(days=number) for number in numbers])
+
+
+def test_of_several_labels_the_newest_before_the_end_counts_and_of_equal_ones_the_last(tmp_path):
+    videos = pd.DataFrame({"video_id": ["a", "b"], "published_at": days(0, 1), "group_id": None})
+    early = pd.DataFrame(
+        {"video_id": ["a", "a", "a", "b"], "label": ["x", "z", "y", "x"], "labeled_at": days(2, 4, 3, 5)}
     )
+    late = pd.DataFrame({"video_id": ["b"], "label": ["y"], "labeled_at": days(5)})
+    corpus = a_corpus(tmp_path, videos, early, late)
+
+    def known(day: int) -> dict[str, str | None]:
+        with known_videos(corpus, "spam", START, START + timedelta(days=day)) as found:
+            return {row["video_id"]: row["label"] for row in found.arrays("video_id", "label").to_pylist()}
+
+    assert known(9) == {"a": "z", "b": "y"}
+    assert known(4) == {"a": "y", "b": None}
+    assert known(1) == {"a": None}
 
 
-@pytest.mark.parametrize("split", ["newest", "random"])
-def test_a_group_stays_on_one_side_and_in_one_fold(split):
-    rows = rows_of([f"g{index % 17}" if index % 5 else None for index in range(200)])
-    rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
-    grouped = rows[rows.group_id.notna()]
-    assert (grouped.groupby("group_id").split.nunique() == 1).all()
-    rows.loc[rows.index % 3 == 0, "label"] = None
-    rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
-    judging = set(rows.group_id[rows.split.isin(["tuning", "evaluation"])].dropna())
-    learning = set(rows.group_id[rows.split.isin(["train", "unlabelled"])].dropna())
-    assert judging
-    assert not judging & learning
-    assert (rows.split[rows.label.isna()].isin(["unlabelled", "held_out"])).all()
-    rows = rows_of(list(rows.group_id))
-    rows["split"] = assign_splits(rows, SETTINGS.model_copy(update={"split": split}), seed=1)
-    shares = rows.split.value_counts(normalize=True)
-    assert 0.15 < shares["evaluation"] < 0.35
-    rows["fold"] = assign_folds(rows, 3, seed=1)
-    train = rows[(rows.split == "train") & rows.group_id.notna()]
-    assert (train.groupby("group_id").fold.nunique() == 1).all()
-    assert set(rows.fold[rows.split == "train"]) == {0, 1, 2}
-    assert (rows.fold[rows.split != "train"] == -1).all()
+def test_groups_have_the_codes_in_sql_that_they_have_in_python(tmp_path):
+    names = ["g", None, "it's", "video b", "é中", ""]
+    videos = pd.DataFrame({"video_id": list("abcdef"), "published_at": days(*range(6)), "group_id": names})
+    corpus = a_corpus(tmp_path, videos, pd.DataFrame({"video_id": ["a"], "label": ["x"], "labeled_at": days(9)}))
+    with known_videos(corpus, "spam", START, END, ["group_id"]) as found:
+        assert found.arrays("code")["code"].to_numpy().tolist() == group_codes(videos).tolist()
+    assert group_codes(videos)[1] == group_codes(videos)[3]  # its own name is that of b's
 
 
-def test_newest_puts_the_newest_on_the_evaluation_side():
-    rows = rows_of([None] * 100)
-    splits = assign_splits(rows, SETTINGS, seed=0)
-    assert list(splits) == ["train"] * 55 + ["tuning"] * 20 + ["evaluation"] * 25
-
-
-def test_the_seed_alone_decides_a_random_split():
-    rows = rows_of([None] * 100)
-    random = SETTINGS.model_copy(update={"split": "random"})
-    assert (assign_splits(rows, random, 1) == assign_splits(rows, random, 1)).all()
-    assert (assign_splits(rows, random, 1) != assign_splits(rows, random, 2)).any()
+def test_media_lie_where_the_contract_says(tmp_path):
+    uris = ["media/a.mp4", "/elsewhere/b.mp4", "s3://bucket/c.mp4", None, "it's/d.mp4"]
+    videos = pd.DataFrame({"video_id": list("abcde"), "published_at": days(*range(5)), "group_id": None})
+    rows = pd.DataFrame({"video_id": ["a"], "label": ["x"], "labeled_at": days(9)})
+    corpus = a_corpus(tmp_path / "it's here", videos.assign(media_uri=uris), rows)
+    with known_videos(corpus, "spam", START, END, VIDEOS.names[2:]) as found:
+        more = pa.table({"split": ["train"] * 5, "fold": [0] * 5, "kept": [True] * 4 + [False]})
+        found.write(tmp_path / "catalogue.parquet", more)
+    written = pd.read_parquet(tmp_path / "catalogue.parquet").media_uri.tolist()
+    assert written == [None if uri is None else media_source(corpus, uri) for uri in uris[:4]]
 
 
 def test_an_empty_window_says_how_far_the_corpus_reaches(corpus, task):
@@ -139,13 +140,6 @@ def test_a_row_without_a_time_is_named(corpus, task, tmp_path, table, column):
     pq.write_table(pa.Table.from_pylist([row], rows.schema), copy / table / "timeless.parquet")
     with pytest.raises(CorpusError, match=f"1 rows of {table}.* have no {column}, such as those of timeless"):
         select_window(copy, task.task, task.classes, START, END, SETTINGS, 2, 0)
-
-
-def test_too_few_groups_for_the_folds_is_named():
-    rows = rows_of(["one", "two"] * 10)
-    rows["split"] = "train"
-    with pytest.raises(CorpusError, match="2 groups of training videos cannot make 3 folds"):
-        assign_folds(rows, 3, 0)
 
 
 def test_the_previous_window_ends_where_this_one_starts_and_knows_no_later_label(corpus):

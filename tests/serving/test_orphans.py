@@ -12,14 +12,16 @@ import pytest
 
 from models.training.new_networks import new_classifier, save_network
 from serving.archive import build_archive
-from serving.server import ServerSettings, running
+from serving.configuration import ServerSettings
+from serving.server import running
 from serving.supervisor import RECORD, end_left_over
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = """
 import sys, time
 from pathlib import Path
-from serving.server import ServerSettings, running
+from serving.configuration import ServerSettings
+from serving.server import running
 with running([Path(sys.argv[1])], Path(sys.argv[2]), ServerSettings.any_port()):
     print("serving", flush=True)
     time.sleep(120)

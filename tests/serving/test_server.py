@@ -2,18 +2,26 @@
 
 import socket
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from serving.archive import ArchiveError, build_archive, require_digest
 from serving.client import RequestRefused, classify, read_video
-from serving.server import Server, ServerSettings, ServingError, config_properties, running
+from serving.configuration import Ports, ServerSettings, ServingError, config_properties
+from serving.server import Server, running
+
+PORTS = Ports(1, 2, 3, 4, 5)
 
 
 @pytest.fixture
 def server(tmp_path):
     (tmp_path / "key_file.json").write_text('{"inference": {"key": "x"}}')
     return Server(tmp_path, "http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", ("topic",))
+
+
+def properties_of(settings: ServerSettings, store: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in config_properties(settings, PORTS, store, ["topic"]).splitlines())
 
 
 @pytest.fixture
@@ -25,8 +33,8 @@ def student(tmp_path):
     return folder
 
 
-def test_everything_is_bound_to_loopback_with_tokens_and_without_model_management(server, tmp_path):
-    properties = dict(line.split("=", 1) for line in config_properties(server, [4, 5], tmp_path).splitlines())
+def test_everything_is_bound_to_loopback_with_tokens_and_without_model_management(tmp_path):
+    properties = properties_of(ServerSettings(), tmp_path)
     addresses = [value for key, value in properties.items() if key.endswith("_address")]
     assert len(addresses) == 5
     assert all(value.removeprefix("http://").startswith("127.0.0.1") for value in addresses)
@@ -34,6 +42,14 @@ def test_everything_is_bound_to_loopback_with_tokens_and_without_model_managemen
     assert properties["enable_model_api"] == "false"
     assert properties["install_py_dep_per_model"] == "false"
     assert properties["allowed_urls"] == f"file://{tmp_path}/.*"
+
+
+def test_a_pod_opens_what_answers_and_what_is_scraped_and_nothing_that_manages(tmp_path):
+    properties = properties_of(ServerSettings(pod=True), tmp_path)
+    addresses = {key: value for key, value in properties.items() if key.endswith("_address")}
+    open_to_all = {key for key, value in addresses.items() if "127.0.0.1" not in value}
+    assert open_to_all == {"inference_address", "metrics_address"}
+    assert properties["enable_model_api"] == "false"
 
 
 def test_a_port_in_use_is_named_and_nothing_is_started(tmp_path):

@@ -11,14 +11,17 @@ import typer
 from common.errors import BusyError, UserError
 from corpus.schedule import Schedule
 from corpus.settings import MONTHS
-from pipelines.cli.cluster.submitting import kubeflow_of
+from pipelines.cli.cluster.submitting import each_of, kubeflow_of
 from pipelines.cli.options import (
     HERE,
     MonthsOption,
     TaskArgument,
+    TaskOrAll,
     TasksOption,
     WorkspaceOption,
     chosen_task,
+    require_one,
+    tasks_folder,
     workspace_at,
 )
 from pipelines.cli.output import out
@@ -75,7 +78,8 @@ def unschedule(task: TaskArgument, workspace: WorkspaceOption = HERE, tasks: Tas
 
 
 def catchup(
-    task: TaskArgument,
+    task: TaskOrAll = None,
+    every: Annotated[bool, typer.Option("--all", help="Every task that has a schedule on Kubeflow.")] = False,
     cron: Annotated[str | None, CRON] = None,
     since: SinceOption = None,
     months: MonthsOption = MONTHS,
@@ -88,21 +92,20 @@ def catchup(
     On Kubeflow Pipelines, if the environment names one, by the task's schedule there; else on this machine by --cron
     and --since, from cron or a systemd timer. Exit status: 4 if another run has a window for which the others wait.
     """
-    from pipelines.cluster import running
+    from pipelines.task import task_files
 
     where = workspace_at(workspace)
-    chosen = chosen_task(task, where, tasks)
+    require_one(task, every)
     if _on_cluster(here):
-        kubeflow = kubeflow_of(where)
-        found = running.scheduled(kubeflow, chosen.task)
-        if found is None:
-            raise UserError(f"{chosen.task} has no schedule: make one with 'cpfd schedule {chosen.task} --cron ...'")
-        train = running.trainer(kubeflow, chosen.task, found.version, found.arguments)
-        _catch_up(kubeflow.cluster.ledger_uri, chosen, found.windows(_now()), kubeflow.goes_on, train)
+        names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
+        with each_of(len(names)) as tried:
+            for name in names:
+                with tried(name):
+                    _catch_up_on_cluster(chosen_task(name, where, tasks), where, optional=every)
         return
-    if cron is None or since is None:
-        raise UserError("on this machine say which windows: --cron '0 2 * * 1' --since YYYY-MM-DD")
-    _catch_up_here(chosen, where, Schedule(cron).between(_utc(since), _now()), months)
+    if task is None or cron is None or since is None:
+        raise UserError("on this machine say which windows: TASK --cron '0 2 * * 1' --since YYYY-MM-DD")
+    _catch_up_here(chosen_task(task, where, tasks), where, Schedule(cron).between(_utc(since), _now()), months)
 
 
 def backfill(
@@ -153,6 +156,19 @@ def release(
     if not holder:
         raise UserError(f"no run has the window of {chosen.task} to {window:%Y-%m-%d %H:%M}, or it was trained")
     out.print(f"The window of {chosen.task} to {window:%Y-%m-%d %H:%M} UTC is free; the run {holder} had it")
+
+
+def _catch_up_on_cluster(task: "Task", workspace: "Workspace", optional: bool) -> None:
+    """By the task's schedule; ``optional`` lets it have none."""
+    from pipelines.cluster import running
+
+    kubeflow = kubeflow_of(workspace)
+    found = running.scheduled(kubeflow, task.task)
+    if found is not None:
+        train = running.trainer(kubeflow, task.task, found.version, found.arguments)
+        _catch_up(kubeflow.cluster.ledger_uri, task, found.windows(_now()), kubeflow.goes_on, train)
+    elif not optional:
+        raise UserError(f"{task.task} has no schedule: make one with 'cpfd schedule {task.task} --cron ...'")
 
 
 def _catch_up_here(task: "Task", workspace: "Workspace", windows: Sequence[datetime], months: int) -> None:

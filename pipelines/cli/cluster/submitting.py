@@ -49,6 +49,7 @@ def compile_(
     image: Annotated[
         str | None, typer.Option(help="Image of the steps, best by digest. Default: that of cluster.yaml.")
     ] = None,
+    gpu_image: Annotated[str | None, typer.Option(help="Image of those that ask for a GPU.")] = None,
     workspace: WorkspaceOption = HERE,
     tasks: TasksOption = None,
 ) -> None:
@@ -60,11 +61,10 @@ def compile_(
 
     where = Workspace.at(workspace)
     require_one(task, every)
-    cluster = Cluster.read(where.folder)
-    if image:
-        cluster = cluster.model_copy(update={"image": image})
+    given = {"image": image, "gpu_image": gpu_image}
+    cluster = Cluster.read(where.folder).model_copy(update={key: value for key, value in given.items() if value})
     names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
-    with _each_of(len(names)) as tried:
+    with each_of(len(names)) as tried:
         for name in names:
             with tried(name):
                 chosen = chosen_task(name, where, tasks)
@@ -92,7 +92,7 @@ def submit(
         raise UserError("say which window to train: --end YYYY-MM-DD, the first day after it")
     kubeflow = kubeflow_of(where)
     names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
-    with _each_of(len(names)) as tried:
+    with each_of(len(names)) as tried:
         for name in names:
             with tried(name):
                 chosen = chosen_task(name, where, tasks)
@@ -113,7 +113,7 @@ def runs(
 
 
 @contextmanager
-def _each_of(tasks: int) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
+def each_of(tasks: int) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
     """What goes wrong with one of several tasks is said at once and does not stop the others; it is told at the end."""
     failed = []
 

@@ -1,6 +1,7 @@
 """Great Expectations over the raw window: what stops a run, what is set aside, what is reported."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,10 +12,12 @@ from corpus.validation.expectations import CRITICAL, DataInvalid, failed, raise_
 from corpus.validation.raw_window import (
     catalogue_expectations,
     media_facts,
+    read_facts,
     require_few_faults,
-    set_aside_catalogue,
+    set_aside_reasons,
+    write_sound,
 )
-from corpus.window import select_window
+from corpus.window import write_window
 from models.data.clips import probe
 
 START, END = pd.Timestamp("2026-06-01", tz="UTC"), pd.Timestamp("2026-07-01", tz="UTC")
@@ -22,9 +25,20 @@ LIMITS = ValidationSettings(faulty_share=0.1)
 
 
 @pytest.fixture(scope="module")
-def facts(corpus, task):
-    rows = select_window(corpus, task.task, task.classes, START, END, task.window, 2, 0)
-    return media_facts(rows, probe, lambda _: None)
+def catalogue(corpus, task, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("window") / "catalogue.parquet"
+    write_window(path, corpus, task.task, task.classes, START, END, task.window, 2, 0)
+    return path
+
+
+@pytest.fixture(scope="module")
+def facts(catalogue):
+    return media_facts(read_facts(catalogue, with_media=True), probe, lambda _: None)
+
+
+def aside_of(facts) -> pd.DataFrame:
+    reasons = set_aside_reasons(facts)
+    return pd.DataFrame({"video_id": facts.video_id, "reason": reasons})[reasons.notna()]
 
 
 def found(facts, task, tmp_path, limits=LIMITS):
@@ -73,34 +87,47 @@ def test_as_many_faults_as_are_allowed_pass(facts, task, tmp_path, share):
     limits = LIMITS.model_copy(update={"faulty_share": share})
     assert not any("are set aside" in each for each in criticals(found(few, task, tmp_path, limits)))
     assert any("are set aside" in each for each in criticals(found(many, task, tmp_path / "many", limits)))
-    require_few_faults(set_aside_catalogue(few)[1], 100, share)
+    require_few_faults(aside_of(few), 100, share)
     with pytest.raises(DataInvalid):
-        require_few_faults(set_aside_catalogue(many)[1], 100, share)
+        require_few_faults(aside_of(many), 100, share)
 
 
-def test_the_simulated_faults_are_set_aside_and_counted(facts):
-    sound, aside = set_aside_catalogue(facts)
+def test_the_simulated_faults_are_set_aside_and_counted(catalogue, facts, tmp_path):
+    aside = write_sound(catalogue, set_aside_reasons(facts), tmp_path / "sound.parquet")
     reasons = aside.reason.str.split(":").str[0].value_counts()
     assert set(reasons.index) == {"unreadable media", "duplicate media", "duplicate video_id"}
-    assert len(sound) + len(aside) == len(facts)
+    assert aside.reason.tolist() == aside_of(facts).reason.tolist()
+    assert aside.video_id.tolist() == aside_of(facts).video_id.tolist()
+    sound, every = pd.read_parquet(tmp_path / "sound.parquet"), pd.read_parquet(catalogue)
+    assert len(sound) + len(aside) == len(every)
     assert sound.video_id.is_unique
+    pd.testing.assert_frame_equal(sound, every[set_aside_reasons(facts).isna()].reset_index(drop=True))
+
+
+def test_of_very_many_rows_the_same_is_found_and_ids_are_numbers(catalogue, facts, task, tmp_path, monkeypatch):
+    monkeypatch.setattr("corpus.validation.raw_window.MANY", 10)
+    many = read_facts(catalogue, with_media=False)
+    assert many.video_id.dtype == "int64"
+    few = facts.drop(columns=["media_error", "media_digest"])
+    assert (set_aside_reasons(many).isna() == set_aside_reasons(few).isna()).all()
+    failures = [
+        [each.sentence.partition(", such as")[0] for each in found(rows, task, tmp_path)] for rows in (many, few)
+    ]
+    assert failures[0] == failures[1] != []
 
 
 def test_a_task_without_frames_expects_nothing_of_media(facts, task, tmp_path):
     rows = facts.drop(columns=["media_error", "media_digest"]).assign(media_uri=None)
     assert criticals(found(rows, task, tmp_path)) == []
     assert "media_error" not in (tmp_path / "docs" / "result.json").read_text()
-    sound, aside = set_aside_catalogue(rows)
-    assert set(aside.reason) == {"duplicate video_id"}
-    assert len(sound) + len(aside) == len(rows)
+    assert set(aside_of(rows).reason) == {"duplicate video_id"}
 
 
 def test_videos_without_media_are_set_aside_where_frames_are_read(facts, task, tmp_path):
     rows = facts.drop(columns=["media_error", "media_digest"]).head(60)
     few = rows.assign(media_uri=rows.media_uri.where(rows.index > 2))
     looked = media_facts(few, probe, lambda _: None)
-    _, aside = set_aside_catalogue(looked)
-    assert (aside.reason == "no media").sum() == 3
+    assert (aside_of(looked).reason == "no media").sum() == 3
     (reported,) = [each.sentence for each in found(looked, task, tmp_path) if "media can be opened" in each.sentence]
     assert "no media" in reported
     with pytest.raises(CorpusError, match="none of the window's videos has media .* leave frames out"):
@@ -119,7 +146,10 @@ def test_what_holds_is_found_too(facts, task, tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda f: f.assign(label=f.label.where(f.index > 3, "maybe")), "labels are classes of the task"),
+        (
+            lambda f: f.assign(label=f.label.astype(object).where(f.index > 3, "maybe")),
+            "labels are classes of the task",
+        ),
         (lambda f: f.assign(video_id=f.video_id.where(f.index > 2)), "every video has an id"),
         (lambda f: f.assign(published_at=END), "videos were published inside the window"),
         (lambda f: f.assign(media_error="broken"), "at most 10.0% of the videos are set aside"),

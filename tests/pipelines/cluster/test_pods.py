@@ -54,6 +54,14 @@ def test_every_step_runs_the_image_that_is_named_by_its_digest(containers):
     assert len(containers) == 21
 
 
+def test_steps_on_gpus_may_have_an_image_of_their_own(big, tmp_path):
+    cluster = Cluster(image="cpfd/steps:1", gpu_image="cpfd/training:1")
+    executors = json_format.MessageToDict(parsed(compile_task(big, tmp_path / "p.yaml", cluster)).deployment_spec)
+    images = {name.removeprefix("exec-"): each["container"]["image"] for name, each in executors["executors"].items()}
+    assert {name for name, image in images.items() if image == cluster.gpu_image} == TRAINING
+    assert set(images.values()) == {cluster.image, cluster.gpu_image}
+
+
 def test_trainings_have_the_gpus_and_the_node_that_the_task_asks_for(containers, pods):
     gpus = {name for name, each in containers.items() if "accelerator" in each.get("resources", {})}
     assert gpus == TRAINING

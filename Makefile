@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 SPARK := $(VENV)/.spark
 
-.PHONY: demo test test-fast test-browser test-spark lint format bench bench-epoch bench-gate bench-features bench-tuning evidence lock clean
+.PHONY: demo test test-fast test-browser test-spark lint format bench bench-epoch bench-gate bench-features bench-tuning bench-scale evidence lock clean
 
 demo: $(READY)  ## the main job: simulated corpus, pipeline run, promotion, TorchServe's answer
 	$(BIN)/cpfd demo
@@ -47,6 +47,9 @@ bench-features: $(READY)  ## historical retrieval at scale against DuckDB and Fe
 
 bench-tuning: $(READY)  ## what 'cpfd tune' is worth on rows that no trial saw; an hour
 	$(BIN)/python -m benchmarks.tuning
+
+bench-scale: $(READY)  ## windows of 4.6 and 20 million videos on this machine, decoding in parts; 15 minutes, 20 GB of disk
+	$(BIN)/python -m benchmarks.scale
 
 evidence: $(READY)  ## EVIDENCE.md anew: eight entries, five seeds; hours on two cores
 	$(BIN)/python -m benchmarks.evidence

@@ -31,7 +31,7 @@ IMPORTS = {
     "score-teacher": "models.evaluation.importance",
     "check-teacher": "models.evaluation.scoring",
     "distill-student": "models.training.jobs",
-    "evaluate": "components.output",
+    "evaluate": "components.shared.output",
     "gate": "reports.evidence",
     "register": "promotion.registry",
     "package": "serving.archive",

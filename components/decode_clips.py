@@ -12,12 +12,14 @@ def decode_clips(
     modalities: list,
     validation: str,
     clip_store: str,
+    parts: list,
     clips: Output[Dataset],
     set_aside: Output[Dataset],
 ) -> None:
     """Videos that open but do not decode are set aside; more of them than the limit stop the run.
 
-    Below ``clip_store`` ('' for nowhere) clips are kept for other tasks with the same videos and clip settings. Clips
+    Below ``clip_store`` ('' for nowhere) clips are kept for other tasks with the same videos and clip settings, and
+    parts are looked for that other pods decoded: ``parts`` says how many videos each of them has, [] for none. Clips
     that are not stored (``clips.stored``) are decoded by the trainings instead. Where frames are not among the
     modalities nothing is decoded, and ``clips`` is empty.
     """
@@ -25,7 +27,7 @@ def decode_clips(
 
     import pandas as pd
 
-    from components.progress import counter
+    from components.shared.progress import counter
     from corpus.settings import ValidationSettings
     from corpus.validation.raw_window import require_few_faults, write_set_aside
     from models.data.clip_cache import shared_clips
@@ -42,7 +44,7 @@ def decode_clips(
         write_sources(videos, Path(clips.path), settings)
     elif clip_store and videos:
         progress = counter("decoded", len(rows))
-        faults, found = shared_clips(videos, Path(clips.path), settings, Path(clip_store), progress)
+        faults, found = shared_clips(videos, Path(clips.path), settings, Path(clip_store), progress, len(parts) or 1)
         print(f"{len(videos) - len(faults)} clips{', decoded by an earlier run' if found else ''}", flush=True)
     else:
         faults = write_clips(videos, Path(clips.path), settings, counter("decoded", len(rows)))

@@ -16,9 +16,9 @@ def distill_student(
     distilled: Output[Model],
 ) -> None:
     """``distilled`` is a network folder with alphas.parquet, and distillation.json: the constants behind them."""
-    from models.training.jobs import train_job
+    from components.shared.launching import launch
 
-    train_job(
+    launch(
         "student",
         distilled.path,
         recipe=recipe,

@@ -28,7 +28,7 @@ def evaluate(
 
     import pyarrow.parquet as pq
 
-    from components.output import log_results
+    from components.shared.output import log_results
     from models.data.dataset import open_clips
     from models.evaluation.judging import CHAMPION, evaluate
     from models.evaluation.peers import RAW

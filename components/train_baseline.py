@@ -15,9 +15,9 @@ def train_baseline(
     baseline: Output[Model],
 ) -> None:
     """``baseline`` is a network folder: config.json, model.safetensors, tokenizer, history.json."""
-    from models.training.jobs import train_job
+    from components.shared.launching import launch
 
-    train_job(
+    launch(
         "baseline",
         baseline.path,
         recipe=recipe,

@@ -16,9 +16,9 @@ def train_teacher(
     teacher: Output[Model],
 ) -> None:
     """``teacher`` holds a network folder a fold: fold-0, fold-1, ..."""
-    from models.training.jobs import train_job
+    from components.shared.launching import launch
 
-    train_job(
+    launch(
         "teachers",
         teacher.path,
         recipe=recipe,

@@ -22,7 +22,7 @@ def train_variants(
 
     import pandas as pd
 
-    from components.progress import counter
+    from components.shared.progress import counter
     from models.studies.study import Ground, Variant, in_equal_steps, step_matched_epochs, teacher_rows, train_variants
     from models.studies.variants import STEPS
     from models.training.settings import Recipe

@@ -30,7 +30,7 @@ def validate_data(
     from datetime import datetime
     from pathlib import Path
 
-    from components.progress import counter
+    from components.shared.progress import counter
     from corpus.settings import ValidationSettings
     from corpus.validation.expectations import failed, raise_if_critical, validate
     from corpus.validation.raw_window import (

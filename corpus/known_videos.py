@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from common.artifacts import CATALOGUE_COLUMNS
 from common.files import whole
@@ -17,8 +18,9 @@ from corpus.contract import LABELS, VIDEOS, CorpusError, table_files
 from corpus.splitting import DIGITS
 
 EXAMPLES = 5  # ids that a message names: enough to look at
-# What DuckDB may hold; it puts the rest on disk. With what Python holds of five million videos, below a gibibyte.
-MEMORY = "384MB"
+# What DuckDB may hold, in bytes; it puts the rest on disk, but for what finds each video's newest label, which needs
+# some 80 a row. With what Python holds of five million videos it is below a gibibyte.
+LEAST_MEMORY, A_ROW = 384_000_000, 80
 CODE = f"('0x' || substr(sha256(coalesce(group_id, 'video ' || video_id)), 1, {DIGITS}))::UBIGINT"
 # The newest of a video's labels made before the end; of equal ones the last that stands there.
 NEWEST = """
@@ -93,7 +95,8 @@ def known_videos(
         tempfile.TemporaryDirectory(prefix="cpfd-") as scratch,
         duckdb.connect(str(Path(scratch) / "window.duckdb")) as connection,
     ):
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{MEMORY}'; SET temp_directory = '{scratch}'")
+        memory = memory_for(sum(pq.read_metadata(each).num_rows for each in (corpus / "videos").glob("*.parquet")))
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory}'; SET temp_directory = '{scratch}'")
         # The table that is looked up in is the labels', whatever a filter makes the optimizer think of the videos'.
         connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
         _view(connection, "all_videos", corpus / "videos", fields)
@@ -110,6 +113,11 @@ def known_videos(
         except duckdb.Error as error:
             raise CorpusError(f"the corpus at {corpus} cannot be read: {error}") from error
         yield KnownVideos(connection, corpus)
+
+
+def memory_for(rows: int) -> str:
+    """What DuckDB may hold while it works on so many rows, as it takes amounts."""
+    return f"{max(LEAST_MEMORY, A_ROW * rows)}B"
 
 
 def _moment(at: datetime) -> str:

@@ -49,11 +49,13 @@ def test_6_no_room_below_the_command_line_asks_for_the_time_or_the_environment()
         for _, name in outside_sources(path.read_text())
     }
     # A server's process inherits its caller's environment; MLflow is told to send no telemetry before it is imported.
-    # Feast's own command has no argument for the corpus. When something was decided is what a ledger keeps.
+    # Feast's own command has no argument for the corpus. Which pods a training gets is no part of what it is a function
+    # of, and so no argument of a step. When something was decided is what a ledger keeps.
     assert asked == {
         ("serving/server.py", "os.environ"), ("serving/server.py", "os.environ.get"),
         ("promotion/tracking.py", "os.environ"), ("promotion/tracking.py", "os.environ.setdefault"),
         ("feature_repo/definitions.py", "os.environ"), ("feature_repo/definitions.py", "os.environ.get"),
+        ("components/shared/launching.py", "os.environ"), ("components/shared/launching.py", "os.environ.get"),
         ("promotion/ledger/outbox.py", "datetime.datetime.now"),
         ("promotion/ledger/store.py", "datetime.datetime.now"),
     }  # fmt: skip

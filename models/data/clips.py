@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -158,6 +158,18 @@ def write_clips(
             done += len(batch)
             progress(done)
     return faults
+
+
+def join_clips(parts: Sequence[Path], path: Path) -> None:
+    """One file of the clips of several, in their order, without holding more than a batch."""
+    with pa.OSFile(str(parts[0]), "rb") as first:
+        schema = pa.ipc.open_file(first).schema
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for part in parts:
+            with pa.memory_map(str(part)) as source:
+                reader = pa.ipc.open_file(source)
+                for number in range(reader.num_record_batches):
+                    writer.write_batch(reader.get_batch(number))
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

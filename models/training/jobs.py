@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch.distributed as dist
 from pydantic import BaseModel
@@ -60,26 +60,35 @@ class Job(BaseModel, frozen=True, extra="forbid"):
         return f"{self.kind}-{digest.hexdigest()[:16]}"
 
 
-def train_job(kind: Kind, output: str, *, recipe: str, seed: int, checkpoints: str = "", **inputs: str) -> None:
-    """Run a job as a component describes it: ``recipe`` is JSON, ``inputs`` are the paths of a Job by their name.
+def job_of(kind: Kind, output: str, *, recipe: str, seed: int, checkpoints: str = "", **inputs: str) -> Job:
+    """A job as a component describes it: ``recipe`` is JSON, ``inputs`` are the paths of a Job by their name.
 
     ``checkpoints`` is a folder for the states of unfinished trainings, '' to save none.
     """
-    train(
-        Job(
-            kind=kind,
-            recipe=Recipe.model_validate_json(recipe),
-            seed=seed,
-            output=Path(output),
-            checkpoints=Path(checkpoints) if checkpoints else None,
-            **{name: Path(path) for name, path in inputs.items()},
-        )
+    return Job(
+        kind=kind,
+        recipe=Recipe.model_validate_json(recipe),
+        seed=seed,
+        output=Path(output),
+        checkpoints=Path(checkpoints) if checkpoints else None,
+        **{name: Path(path) for name, path in inputs.items()},
     )
 
 
+def train_job(kind: Kind, output: str, **described: Any) -> None:
+    """Run the job that a component describes (``job_of``)."""
+    train(job_of(kind, output, **described))
+
+
 def train(job: Job) -> None:
-    """Run the job, in as many processes of this machine as ``training.processes`` says."""
+    """Run the job, in as many processes of this machine as ``training.processes`` says.
+
+    Raises:
+        TrainingError: it asks for several machines, and is not started on each.
+    """
     processes = job.recipe.training.processes
+    if job.recipe.training.nodes > 1 and not dist.is_torchelastic_launched():
+        raise TrainingError("training.nodes is for clusters: one machine trains with training.processes")
     if processes == 1 or dist.is_torchelastic_launched():
         _run(job)
         return

@@ -37,6 +37,7 @@ class TrainingSettings(BaseModel, frozen=True, extra="forbid"):
     accumulation: int = Field(1, ge=1, description="parts that a batch is computed in, to save memory")
     gradient_checkpointing: bool = Field(False, description="compute activations twice to save memory")
     processes: int = Field(1, ge=1, description="processes on this machine, one a GPU (started by torchrun)")
+    nodes: int = Field(1, ge=1, description="machines that train together, each with so many processes")
     workers: int = Field(0, ge=0, description="processes that read or decode clips ahead; 0 reads in the training")
     checkpoint_steps: int = Field(500, ge=1, description="steps between two checkpoints to resume from")
 

@@ -44,6 +44,7 @@ class Pods(BaseModel, frozen=True, extra="forbid"):
     # X-VLM base with AdamW's moments takes 4 GiB; the rest is for batches and workers. Trainings resume when repeated.
     training: PodSettings = PodSettings(memory="16Gi", retries=3)
     steps: PodSettings = PodSettings(retries=2)
+    decoding_shards: int = Field(1, ge=1, le=1000, description="pods that decode clips side by side")
 
 
 class ServingPods(BaseModel, frozen=True, extra="forbid"):
@@ -87,6 +88,8 @@ class Cluster(BaseModel, frozen=True, extra="forbid"):
     ledger_uri: str = "postgresql+psycopg://cpfd@postgres/cpfd"
     volumes: dict[str, str] = {"/mnt/cpfd": "cpfd"}
     secrets: dict[str, dict[str, str]] = {"cpfd-postgres": {"password": "PGPASSWORD"}}
+    trainer_api: Literal["v2.0", "v2.1", "v2.2"] = Field("v2.2", description="of Kubeflow Trainer; v2.2 and newer")
+    trainer_runtime: str = "torch-distributed"
     serving: ServingPods = ServingPods()
 
     @field_validator("tracking_uri", "ledger_uri")

@@ -10,8 +10,10 @@ from kfp import dsl
 from kfp.dsl import pipeline_context
 
 from common.source import code_digest
+from components.base import IMAGE, TRAIN_JOB
 from models.starts.named_files import named_files_digest
 from pipelines.cluster.settings import Cluster
+from pipelines.cluster.train_job import train_job
 from pipelines.graphs.opened import opened
 from pipelines.graphs.pods import fit, fit_all
 from pipelines.request import Inputs
@@ -64,6 +66,18 @@ def on_gpu(task: Task, *steps: dsl.PipelineTask) -> None:
     """Ask for a GPU a process on a cluster; a laptop runs without."""
     for step in steps:
         fit(step, task.pods.training, gpus=task.training.processes)
+
+
+def trained(task: Task, cluster: Cluster | None, *steps: dsl.PipelineTask) -> None:
+    """As ``on_gpu``, for trainings: those of several nodes start pods that have the GPUs, and have none themselves."""
+    pod, nodes, processes = task.pods.training, task.training.nodes, task.training.processes
+    if cluster is None or nodes == 1:
+        on_gpu(task, *steps)
+        return
+    job = train_job(pod, nodes, processes, cluster.gpu_image or cluster.image or IMAGE, cluster)
+    for step in steps:
+        fit(step, task.pods.steps)
+        step.set_env_variable(TRAIN_JOB, json.dumps(job))
 
 
 def _repeat_when_code_changes(task: Task) -> None:

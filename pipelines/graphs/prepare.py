@@ -6,10 +6,12 @@ from typing import Any
 from kfp import dsl
 
 from components.decode_clips import decode_clips
+from components.decode_shard import decode_shard
 from components.retrieve_features import retrieve_features
 from components.select_window import select_window
 from components.validate_data import validate_data
 from components.validate_features import validate_features
+from pipelines.cluster.settings import Cluster
 from pipelines.request import Inputs
 from pipelines.task import Task
 
@@ -27,8 +29,11 @@ class Prepared:
     undecodable: Any
 
 
-def prepare(task: Task, inputs: Inputs) -> Prepared:
-    """The steps up to decoding, within a pipeline function; expensive steps wait until all data has passed."""
+def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepared:
+    """The steps up to decoding, within a pipeline function; expensive steps wait until all data has passed.
+
+    On a cluster decoding is spread over ``pods.decoding_shards`` pods.
+    """
     recipe, classes, validation = task.recipe.model_dump_json(), list(task.classes), task.validation.model_dump_json()
     window = select_window(
         corpus=inputs.corpus,
@@ -54,13 +59,12 @@ def prepare(task: Task, inputs: Inputs) -> Prepared:
     )
     catalogue = checked.outputs["sound_catalogue"]
     features, features_checked = _checked_features(task, inputs, catalogue, window.outputs["previous"])
-    decoded = decode_clips(
-        catalogue=catalogue,
-        clip_settings=task.clips.model_dump_json(),
-        modalities=list(task.modalities),
-        validation=validation,
-        clip_store=inputs.clip_store,
-    ).after(features_checked)
+    stored = "frames" in task.modalities and task.clips.stored
+    shards = task.pods.decoding_shards if cluster is not None and stored else 1
+    clips = {"catalogue": catalogue, "clip_settings": task.clips.model_dump_json(), "clip_store": inputs.clip_store}
+    parts = _decoded_in_parts(clips, shards, features_checked) if shards > 1 else []
+    decoded = decode_clips(**clips, modalities=list(task.modalities), validation=validation, parts=parts)
+    decoded.after(features_checked)
     return Prepared(
         rows={"catalogue": catalogue, "clips": decoded.outputs["clips"], "recipe": recipe},
         privileged=features.outputs["privileged"],
@@ -70,6 +74,13 @@ def prepare(task: Task, inputs: Inputs) -> Prepared:
         set_aside=checked.outputs["set_aside"],
         undecodable=decoded.outputs["set_aside"],
     )
+
+
+def _decoded_in_parts(clips: dict[str, Any], shards: int, ready: dsl.PipelineTask) -> dsl.Collected:
+    """A step for each part, once ``ready`` is done; all of their outputs."""
+    with dsl.ParallelFor(list(range(shards)), name="decoding") as shard:
+        decoded = decode_shard(**clips, shard=shard, shards=shards).after(ready)
+    return dsl.Collected(decoded.output)
 
 
 def _checked_features(

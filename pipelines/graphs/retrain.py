@@ -21,7 +21,7 @@ from components.score_teacher import score_teacher
 from components.train_baseline import train_baseline
 from components.train_teacher import train_teacher
 from pipelines.cluster.settings import Cluster
-from pipelines.graphs.pipeline import on_gpu, pipeline, resolved_settings
+from pipelines.graphs.pipeline import on_gpu, pipeline, resolved_settings, trained
 from pipelines.graphs.pods import never_from_cache
 from pipelines.graphs.prepare import prepare
 from pipelines.request import Inputs
@@ -35,7 +35,7 @@ def retrain_pipeline(task: Task, cluster: Cluster | None = None) -> Callable[...
 
     def build(inputs: Inputs) -> None:
         """Every step names what it reads: the privileged artifact goes to the teacher's two steps and to the peers."""
-        prepared = prepare(task, inputs)
+        prepared = prepare(task, inputs, cluster)
         seed, checkpoints = inputs.seed, inputs.checkpoints
         rows, privileged = prepared.rows, prepared.privileged
         baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
@@ -81,7 +81,8 @@ def retrain_pipeline(task: Task, cluster: Cluster | None = None) -> Callable[...
             ledger_uri=inputs.ledger_uri,
             run_name=inputs.run_name,
         )
-        on_gpu(task, baseline, teacher, scored, distilled)
+        on_gpu(task, scored)
+        trained(task, cluster, baseline, teacher, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
             nominated = _nominated(
                 task,

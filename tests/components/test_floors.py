@@ -54,7 +54,7 @@ def test_nothing_imports_upwards(room):
 
 
 def test_the_check_reads_imports_inside_functions():
-    assert "models" in imports(ROOT / "components" / "train_baseline.py")
+    assert "models" in imports(ROOT / "components" / "score_teacher.py")
 
 
 def test_models_needs_no_more_than_a_training_machine_has():
@@ -76,6 +76,6 @@ def test_only_training_components_read_features():
 def test_components_are_thin():
     for path in python_files("components", least=LEAST_FILES["components"]):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef) and path.stem not in ("output", "progress"):
+            if isinstance(node, ast.FunctionDef):
                 body = node.end_lineno - node.body[0].lineno + 1
                 assert body <= 40, f"{path.name}: {node.name} has {body} lines"

@@ -57,7 +57,7 @@ def test_nothing_is_decoded_and_both_artifacts_are_there(catalogue, task, tmp_pa
     clips, aside = output(tmp_path, "clips.arrow"), output(tmp_path, "undecodable.parquet")
     decode_clips.python_func(
         catalogue=catalogue, clip_settings=recipe.clips.model_dump_json(), modalities=list(recipe.modalities),
-        validation=task.validation.model_dump_json(), clip_store="", clips=clips, set_aside=aside,
+        validation=task.validation.model_dump_json(), clip_store="", parts=[], clips=clips, set_aside=aside,
     )  # fmt: skip
     assert ClipStore(Path(clips.path)).video_ids == []
     assert len(pd.read_parquet(aside.path)) == 0

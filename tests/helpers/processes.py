@@ -1,9 +1,10 @@
-"""Processes of a test's own: the installed command line, as a user types it, several at once, and PostgreSQL."""
+"""Processes of a test's own: the installed command line, as a user types it, several at once, and servers."""
 
 import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 
 CPFD = str(Path(sys.executable).with_name("cpfd"))
 LONGEST = 120  # seconds that a test waits for each
@@ -35,6 +37,34 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+@contextmanager
+def mlflow_server(given: list[str], port: int, folder: Path, **environment: str) -> Iterator[str]:
+    """``mlflow server`` with these arguments, which say the port. Yields its URL."""
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *given],
+            stdout=log, stderr=log, cwd=folder, start_new_session=True, env={**os.environ, **environment},
+        )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + LONGEST  # 10 to 23 seconds on two idle cores
+        while not _answers(f"{url}/health"):
+            assert process.poll() is None, (folder / "server.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
 
 
 @contextmanager

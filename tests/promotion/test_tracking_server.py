@@ -1,14 +1,7 @@
 """All of it over HTTP, as on a cluster: a real MLflow server that keeps the artifacts too."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
-import requests
-from processes import free_port
+from processes import free_port, mlflow_server
 from run_records import TASK, Tracked, archive, copy_database, digest_of, record
 
 from promotion.ledger.projection import verify
@@ -17,36 +10,15 @@ from promotion.registry import champions, fetch_archive, keep_archive
 from promotion.review import Office, approve, request
 from promotion.runs import begin_run, close_abandoned
 
-STARTS_WITHIN = 120  # seconds: 10 to 23 on two idle cores
-
 
 @pytest.fixture
 def server(empty_database, tmp_path):
     """The URL of ``mlflow server`` over a database of its own."""
     database = copy_database(empty_database, tmp_path)
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", database, "--artifacts-destination", (tmp_path / "served").as_uri()]
-    with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + STARTS_WITHIN
-        while not answers(url):
-            assert process.poll() is None, (tmp_path / "server.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.5)
+    given = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--backend-store-uri", database]
+    with mlflow_server([*given, "--artifacts-destination", (tmp_path / "served").as_uri()], port, tmp_path) as url:
         yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(20)
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/health", timeout=2).ok
-    except requests.RequestException:
-        return False
 
 
 def test_a_run_is_recorded_registered_and_fetched_through_a_server(server, tmp_path):

@@ -105,3 +105,15 @@ def test_a_run_is_no_function_of_its_pods(task, big):
 def test_what_is_no_pod_is_refused(key, value):
     with pytest.raises(ValueError, match=key):
         PodSettings(**{key: value})
+
+
+def test_decoding_is_spread_over_as_many_pods_as_the_task_asks_for(big, tmp_path):
+    pods = big.pods.model_copy(update={"decoding_shards": 8})
+    spread = parsed(compile_task(big.model_copy(update={"pods": pods}), tmp_path / "p.yaml", Cluster(image=IMAGE)))
+    run = spread.components["comp-exit-handler-1"].dag.tasks
+    (loop,) = [name for name, each in run.items() if each.HasField("parameter_iterator")]
+    assert run[loop].parameter_iterator.items.raw == "[0, 1, 2, 3, 4, 5, 6, 7]"
+    assert "validate-features" in run[loop].dependent_tasks
+    assert run["decode-clips"].inputs.parameters["parts"].task_output_parameter.producer_task == loop
+    (inside,) = spread.components[run[loop].component_ref.name].dag.tasks
+    assert inside == "decode-shard"

@@ -1,0 +1,104 @@
+"""Where a step's training runs: in its own pod, or in several pods of a TrainJob that it starts and waits for."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from common.files import remove, whole
+from components.base import TRAIN_JOB
+from models.training import jobs
+from models.training.loop import TrainingError
+
+INPUTS = ("catalogue", "clips", "privileged", "soft_targets")
+POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+PAUSE = 5  # seconds between two looks at a training of hours
+GONE, THERE_ALREADY = 404, 409
+
+
+def launch(kind: jobs.Kind, output: str, **given: Any) -> None:
+    """Train as ``jobs.train_job`` does, over several pods if the step was told to.
+
+    Inputs are copied to the folder of checkpoints, which all pods share, and the output from there. A step that is
+    repeated finds its TrainJob by its name, which is made of all that the training is a function of, and waits on.
+
+    Raises:
+        TrainingError: the TrainJob failed, or was deleted.
+    """
+    template = os.environ.get(TRAIN_JOB)
+    if not template:
+        jobs.train_job(kind, output, **given)
+        return
+    job = jobs.job_of(kind, output, **given)
+    if job.checkpoints is None:
+        raise TrainingError("training.nodes needs a folder of checkpoints that all pods share")
+    folder = job.checkpoints / "jobs" / job.fingerprint()
+    folder.mkdir(parents=True, exist_ok=True)
+    moved = {name: _copied(path, folder / name) for name in INPUTS if (path := getattr(job, name)) is not None}
+    result = folder / "output"
+    with whole(folder / "job.json") as partial:
+        partial.write_text(job.model_copy(update={**moved, "output": result}).model_dump_json())
+    _run(json.loads(template), f"cpfd-{job.fingerprint()}", folder / "job.json")
+    shutil.copytree(result, output, dirs_exist_ok=True)
+    remove(folder)
+
+
+def _copied(source: Path, target: Path) -> Path:
+    if not target.exists():
+        with whole(target) as partial:
+            shutil.copytree(source, partial) if source.is_dir() else shutil.copyfile(source, partial)
+    return target
+
+
+def _run(manifest: dict[str, Any], name: str, job: Path) -> None:
+    """Start the TrainJob unless it is there, and wait for its end."""
+    from kubernetes import client, config
+
+    if POD_TOKEN.is_file():
+        config.load_incluster_config()
+    else:
+        config.load_kube_config(os.environ.get("KUBECONFIG"))
+    manifest["metadata"]["name"] = name
+    manifest["spec"]["trainer"]["args"] = ["-m", "models.training.jobs", str(job)]
+    group, version = manifest["apiVersion"].split("/")
+    where = (group, version, manifest["metadata"]["namespace"], "trainjobs")
+    api = client.CustomObjectsApi()
+    try:
+        api.create_namespaced_custom_object(*where, manifest)
+        print(
+            f"TrainJob {name} is started; its pods: kubectl logs -l jobset.sigs.k8s.io/jobset-name={name}", flush=True
+        )
+    except client.ApiException as error:
+        if error.status != THERE_ALREADY:
+            raise TrainingError(f"the TrainJob {name} is refused ({error.status}): {error.body}") from error
+        print(f"TrainJob {name} goes on", flush=True)
+    failure = _failure(lambda: api.get_namespaced_custom_object(*where, name), name)
+    api.delete_namespaced_custom_object(*where, name)  # so that the step, when it is repeated, starts another
+    if failure:
+        reason = job.with_name("reason.txt")
+        why = reason.read_text() if reason.is_file() else failure
+        reason.unlink(missing_ok=True)
+        raise TrainingError(f"the TrainJob {name} failed: {why}")
+
+
+def _failure(ask: Callable[[], Any], name: str) -> str:
+    """Wait for the end of a TrainJob. Returns what it says of its failure, '' if it is complete."""
+    from kubernetes.client import ApiException
+
+    while True:
+        try:
+            found = ask()
+        except ApiException as error:
+            if error.status == GONE:
+                raise TrainingError(f"the TrainJob {name} was deleted while it ran") from error
+            raise
+        conditions = {each["type"]: each for each in found.get("status", {}).get("conditions", [])}
+        ended = {kind: each for kind, each in conditions.items() if each["status"] == "True"}
+        if "Complete" in ended:
+            return ""
+        if "Failed" in ended:
+            return ended["Failed"].get("message") or "its pods say why"
+        time.sleep(PAUSE)

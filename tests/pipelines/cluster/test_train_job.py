@@ -1,0 +1,139 @@
+"""Trainings over several pods: what Kubeflow Trainer is sent, in each form, and that a step's training comes of it."""
+
+import json
+
+import pytest
+import torch
+from google.protobuf import json_format
+from kubeflow_trainer_api.models import TrainerV1alpha1TrainJob
+from safetensors.torch import load_file
+from stand_in.manifests import refused
+from stand_in.replay import parsed
+from stand_in.trainer import Trainer, served
+
+from common.artifacts import WEIGHTS
+from components.base import TRAIN_JOB
+from components.shared import launching
+from models.training import jobs
+from models.training.loop import TrainingError
+from pipelines.cluster.settings import Cluster, Pods, PodSettings, Toleration
+from pipelines.cluster.train_job import train_job
+from pipelines.graphs.compile import compile_task
+
+POD = PodSettings(
+    memory="64Gi",
+    cpu="16",
+    node_selector={"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"},
+    tolerations=(Toleration(key="spot", operator="Exists", effect="NoSchedule"),),
+)
+TRAININGS = {"train-baseline", "train-teacher", "distill-student"}
+FORMS = {"v2.0": "podSpecOverrides", "v2.1": "podTemplateOverrides", "v2.2": "runtimePatches"}
+
+
+def job(api: str = "v2.2", nodes: int = 2, pod: PodSettings = POD) -> dict:
+    made = train_job(pod, nodes, 1, "cpfd/training:1", Cluster(trainer_api=api))
+    made["metadata"]["name"] = "cpfd-teachers-0123"
+    made["spec"]["trainer"]["args"] = ["-m", "models.training.jobs", "/mnt/cpfd/checkpoints/jobs/x/job.json"]
+    return made
+
+
+def test_the_newest_form_is_taken_and_comes_back_whole(schemas):
+    assert refused(job(), schemas) == ""
+    read = TrainerV1alpha1TrainJob.from_dict(job())
+    assert json.loads(read.to_json()) == job()  # its models drop what they do not know
+    wrong = json.loads(json.dumps(job()).replace("numNodes", "numNode"))
+    assert "numNode" in refused(wrong, schemas)
+
+
+@pytest.mark.parametrize("api", FORMS)
+def test_each_form_says_the_same_of_the_pods(api):
+    spec = job(api)["spec"]
+    assert set(spec) - {"runtimeRef", "trainer"} == {FORMS[api]}
+    said = json.dumps(spec[FORMS[api]])
+    for part in ("NVIDIA-A100-SXM4-80GB", '"key": "spot"', '"claimName": "cpfd"', "/mnt/cpfd", "/dev/shm"):  # noqa: S108
+        assert part in said
+    assert spec["trainer"]["resourcesPerNode"]["limits"] == {"memory": "64Gi", "cpu": "16", "nvidia.com/gpu": "1"}
+
+
+def test_a_task_of_several_nodes_starts_them_from_steps_without_gpus(task, tmp_path):
+    training = task.training.model_copy(update={"nodes": 2, "processes": 4})
+    spread = task.model_copy(update={"training": training, "pods": Pods(training=POD)})
+    compiled = parsed(compile_task(spread, tmp_path / "p.yaml", Cluster(gpu_image="cpfd/training:1")))
+    executors = json_format.MessageToDict(compiled.deployment_spec)["executors"]
+    containers = {name.removeprefix("exec-"): each["container"] for name, each in executors.items()}
+    told = {
+        name: json.loads(variable["value"])
+        for name, each in containers.items()
+        for variable in each.get("env", [])
+        if variable["name"] == TRAIN_JOB
+    }
+    assert set(told) == TRAININGS
+    assert {each["spec"]["trainer"]["numNodes"] for each in told.values()} == {2}
+    assert {each["spec"]["trainer"]["image"] for each in told.values()} == {"cpfd/training:1"}
+    assert {name for name, each in containers.items() if "accelerator" in each.get("resources", {})} == {
+        "score-teacher"
+    }
+
+
+@pytest.fixture
+def trainer(schemas, tmp_path, monkeypatch):
+    """The stand-in, and a step's environment beside it."""
+    made = Trainer(schemas)
+    with served(made, tmp_path) as config:
+        monkeypatch.setenv("KUBECONFIG", str(config))
+        monkeypatch.setenv(TRAIN_JOB, json.dumps(job(pod=PodSettings())))
+        monkeypatch.setattr(launching, "PAUSE", 0.2)
+        yield made
+
+
+@pytest.fixture
+def settings(task):
+    return task.recipe
+
+
+@pytest.fixture
+def given(artifacts, settings, tmp_path) -> dict[str, str | int]:
+    training = settings.training.model_copy(update={"nodes": 2, "epochs": 1})
+    return {
+        "recipe": settings.model_copy(update={"training": training}).model_dump_json(),
+        "seed": 0,
+        "checkpoints": str(tmp_path / "checkpoints"),
+        "catalogue": str(artifacts / "catalogue.parquet"),
+        "clips": str(artifacts / "clips.arrow"),
+    }
+
+
+def test_two_pods_train_what_two_processes_of_one_machine_train(trainer, given, settings, tmp_path):
+    launching.launch("baseline", str(tmp_path / "baseline"), **given)
+    (sent,) = trainer.created
+    assert sent["spec"]["trainer"]["numNodes"] == 2
+    assert trainer.jobs == {}  # it is tidied up
+    assert not list((tmp_path / "checkpoints" / "jobs").iterdir())
+    training = settings.training.model_copy(update={"processes": 2, "epochs": 1})
+    alone = {**given, "recipe": settings.model_copy(update={"training": training}).model_dump_json()}
+    jobs.train_job("baseline", str(tmp_path / "alone"), **alone)
+    ours, theirs = (load_file(tmp_path / name / WEIGHTS) for name in ("baseline", "alone"))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_why_a_pod_failed_is_why_the_step_fails(trainer, given, tmp_path):
+    (tmp_path / "clips").write_text("no clips")
+    with pytest.raises(TrainingError, match=r"the TrainJob cpfd-baseline-\w+ failed: .*too small"):
+        launching.launch("baseline", str(tmp_path / "baseline"), **{**given, "clips": str(tmp_path / "clips")})
+    assert trainer.jobs == {}  # the step that is repeated starts another
+    assert not list(tmp_path.rglob("reason.txt"))
+
+
+def test_what_is_refused_and_what_has_no_shared_folder_is_said(trainer, given, tmp_path, monkeypatch):
+    with pytest.raises(TrainingError, match="folder of checkpoints that all pods share"):
+        launching.launch("baseline", str(tmp_path / "baseline"), **{**given, "checkpoints": ""})
+    wrong = json.dumps(job(pod=PodSettings())).replace("numNodes", "numNode")
+    monkeypatch.setenv(TRAIN_JOB, wrong)
+    with pytest.raises(TrainingError, match=r"is refused \(422\).*numNode"):
+        launching.launch("baseline", str(tmp_path / "baseline"), **given)
+
+
+def test_one_machine_says_that_nodes_are_for_clusters(given, tmp_path):
+    with pytest.raises(TrainingError, match="training.nodes is for clusters"):
+        launching.launch("baseline", str(tmp_path / "baseline"), **given)

@@ -141,6 +141,44 @@ def base_flops() -> float:
     return forward_flops(model.eval(), batch)
 
 
+# What the plan assumes, and no run here measured: of a decoded clip (5 s of 576 pixels, a core of a server), an A100 at
+# two fifths of its 312 TFLOPS in bfloat16, prices of rented spot machines.
+CLIP_SECONDS, GPU_FLOPS, GPU_DOLLARS, CORE_DOLLARS = 0.05, 0.4 * 312e12, 2.0, 0.04
+EPOCHS, GPUS_A_NODE, CORES_A_NODE = 5, 8, 128  # of 'profile: base'; of a node
+
+
+def plan(videos: int, nodes: int, forward: float, unlabelled: bool) -> dict[str, float]:
+    """Hours and dollars of one run: ``forward`` are the operations of X-VLM base for a video.
+
+    A step costs three forward passes. Baseline and student see the labelled videos, the teachers of FOLDS folds all but
+    a fold each; with ``unlabelled`` the student sees all, and every teacher scores what it did not learn from. All GPUs
+    train, one scores.
+    """
+    labelled = videos / LABELLED
+    trained = labelled * (1 + (FOLDS - 1) + 1) + (videos - labelled) * unlabelled
+    scored = labelled + (videos - labelled) * FOLDS * unlabelled
+    training, scoring = (passes * forward / GPU_FLOPS / 3600 for passes in (3 * EPOCHS * trained, scored))
+    decoding = videos * CLIP_SECONDS / 3600
+    return {
+        "GPU hours": training + scoring,
+        "core hours": decoding,
+        "hours": training / (nodes * GPUS_A_NODE) + scoring + decoding / (nodes * CORES_A_NODE),
+        "dollars": (training + scoring) * GPU_DOLLARS + decoding * CORE_DOLLARS,
+    }
+
+
+def print_plan(forward: float) -> None:
+    print("\n| calculated | nodes of 8 A100 and 128 cores | GPU hours | core hours | hours | dollars |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for videos, nodes in ((5_000_000, 1), (20_000_000, 4)):
+        for unlabelled in (False, True):
+            found = plan(videos, nodes, forward, unlabelled)
+            what = (
+                f"{videos / 1e6:.0f} M videos, a fifth labelled{', the student learns from all' if unlabelled else ''}"
+            )
+            print(f"| {what} | {nodes} | " + " | ".join(f"{value:,.1f}" for value in found.values()) + " |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -161,7 +199,9 @@ def main() -> None:
                 seconds, gib = measured(step, corpus)
                 print(f"| {step} | {videos:,} | {seconds:.1f} | {gib:.2f} |", flush=True)
         print_decoding(Path(folder), arguments.clips)
-    print(f"\nX-VLM base: {base_flops() / 1e9:.0f} GFLOP forward a video (8 frames of 224 pixels, 128 tokens)")
+    forward = base_flops()
+    print(f"\nX-VLM base: {forward / 1e9:.0f} GFLOP forward a video (8 frames of 224 pixels, 128 tokens)")
+    print_plan(forward)
 
 
 def print_decoding(folder: Path, clips: int) -> None:

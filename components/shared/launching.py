@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import remove, whole
-from components.base import TRAIN_JOB
+from components.shared import TRAIN_JOB
 from models.training import jobs
 from models.training.loop import TrainingError
 

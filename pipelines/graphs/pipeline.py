@@ -10,7 +10,8 @@ from kfp import dsl
 from kfp.dsl import pipeline_context
 
 from common.source import code_digest
-from components.base import IMAGE, TRAIN_JOB
+from components.base import IMAGE
+from components.shared import TRAIN_JOB
 from models.starts.named_files import named_files_digest
 from pipelines.cluster.settings import Cluster
 from pipelines.cluster.train_job import train_job

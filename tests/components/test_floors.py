@@ -1,6 +1,9 @@
 """Who may import whom: floors, and components that stay thin."""
 
 import ast
+import os
+import subprocess
+import sys
 
 import pytest
 from source_code import ROOT, imports, python_files
@@ -58,8 +61,6 @@ def test_the_check_reads_imports_inside_functions():
 
 
 def test_models_needs_no_more_than_a_training_machine_has():
-    import sys
-
     needed = set().union(*(imports(path) for path in python_files("models", least=LEAST_FILES["models"])))
     assert needed - BARE_MACHINE - set(sys.stdlib_module_names) == {"common", "models"}
 
@@ -71,6 +72,18 @@ def test_only_training_components_read_features():
         if "feature_repo" in imports(path)
     }
     assert readers == {"retrieve_features"}
+
+
+def test_what_a_running_step_imports_defines_no_component():
+    """Within one kfp.dsl has no 'component': only end-to-end runs would notice."""
+    modules = ", ".join(f"components.shared.{path.stem}" for path in (ROOT / "components" / "shared").glob("[a-z]*.py"))
+    environment = {**os.environ, "_KFP_RUNTIME": "true"}
+    done = subprocess.run([sys.executable, "-c", f"import {modules}"], cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 0
+    broken = subprocess.run(
+        [sys.executable, "-c", "import components.base"], cwd=ROOT, env=environment, capture_output=True, check=False
+    )
+    assert b"has no attribute 'component'" in broken.stderr
 
 
 def test_components_are_thin():

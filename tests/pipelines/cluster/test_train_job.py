@@ -12,8 +12,7 @@ from stand_in.replay import parsed
 from stand_in.trainer import Trainer, served
 
 from common.artifacts import WEIGHTS
-from components.base import TRAIN_JOB
-from components.shared import launching
+from components.shared import TRAIN_JOB, launching
 from models.training import jobs
 from models.training.loop import TrainingError
 from pipelines.cluster.settings import Cluster, Pods, PodSettings, Toleration

@@ -120,7 +120,11 @@ def table_files(folder: Path, schema: pa.Schema) -> list[Path]:
             found = pq.read_schema(file)
         except (pa.ArrowInvalid, OSError) as error:
             raise CorpusError(f"{file} is not a whole Parquet file: {error}") from error
-        conform(found.empty_table(), schema, f"{folder.name}/{file.name}")
+        name = f"{folder.name}/{file.name}"
+        conform(found.empty_table(), schema, name)
+        small = [column.lower() for column in found.names]
+        if twice := [column for column in schema.names if small.count(column) > 1]:
+            raise CorpusError(f"{name} has columns that differ from {twice[0]} by capital letters alone: leave one")
     return files
 
 

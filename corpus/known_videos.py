@@ -1,5 +1,6 @@
 """The videos of some months with the label that was known at their end, in DuckDB: texts of millions are never held."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,8 @@ EXAMPLES = 5  # ids that a message names: enough to look at
 # What DuckDB may hold, in bytes; it puts the rest on disk, but for what finds each video's newest label, which needs
 # some 80 a row. With what Python holds of five million videos it is below a gibibyte.
 LEAST_MEMORY, A_ROW = 384_000_000, 80
-CODE = f"('0x' || substr(sha256(coalesce(group_id, 'video ' || video_id)), 1, {DIGITS}))::UBIGINT"
+SORTED_ROW = 700  # bytes of a row with its texts, where these have to be sorted
+CODE = f"('0x' || substr(sha256(coalesce(group_id, 'video ' || video_id, '')), 1, {DIGITS}))::UBIGINT"
 # The newest of a video's labels made before the end; of equal ones the last that stands there.
 NEWEST = """
 CREATE TABLE newest AS SELECT video_id, unnest(max_by(
@@ -72,6 +74,8 @@ class KnownVideos:
         known = "(SELECT place AS own, label, label_source, as_of, more.* FROM known POSITIONAL JOIN more)"
         together = f"videos POSITIONAL JOIN {known}" if by_place else f"videos JOIN {known} ON place = own"
         order = "" if by_place else " ORDER BY published_at, video_id, place"
+        if not by_place:
+            self._connection.execute(f"SET memory_limit = '{memory_for(len(places), SORTED_ROW)}'")
         right = "if(place = own, true, error('rows are out of order'))"
         columns = ", ".join(map(quote, CATALOGUE_COLUMNS))
         with whole(path) as partial:
@@ -91,42 +95,48 @@ def known_videos(
         CorpusError: a table breaks the contract; a row has no time: it would fall out of every window unseen.
     """
     fields = pa.schema([VIDEOS.field(name) for name in ("video_id", "published_at", *columns)])
+    files = {"videos": table_files(corpus / "videos", fields), "labels": table_files(corpus / "labels", LABELS)}
     with (
         tempfile.TemporaryDirectory(prefix="cpfd-") as scratch,
         duckdb.connect(str(Path(scratch) / "window.duckdb")) as connection,
     ):
-        memory = memory_for(sum(pq.read_metadata(each).num_rows for each in (corpus / "videos").glob("*.parquet")))
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory}'; SET temp_directory = '{scratch}'")
+        memory = memory_for(sum(pq.read_metadata(each).num_rows for each in files["videos"]))
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory}'; SET threads = {threads()}")
+        connection.execute(f"SET temp_directory = '{scratch}'")
         # The table that is looked up in is the labels', whatever a filter makes the optimizer think of the videos'.
         connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
-        _view(connection, "all_videos", corpus / "videos", fields)
-        _view(connection, "all_labels", corpus / "labels", LABELS)
-        inside = f"published_at >= {_moment(since)} AND published_at < {_moment(until)}"
-        connection.execute(f"CREATE TEMP VIEW videos AS SELECT * FROM all_videos WHERE {inside}")
-        connection.execute(f"CREATE TEMP VIEW labels AS SELECT * FROM all_labels WHERE task = {literal(labels)}")
         try:
+            _view(connection, "all_videos", files["videos"], fields)
+            _view(connection, "all_labels", files["labels"], LABELS)
+            inside = f"published_at >= {_moment(since)} AND published_at < {_moment(until)}"
+            connection.execute(f"CREATE TEMP VIEW videos AS SELECT * FROM all_videos WHERE {inside}")
+            connection.execute(f"CREATE TEMP VIEW labels AS SELECT * FROM all_labels WHERE task = {literal(labels)}")
             _require_times(connection, "all_videos", "published_at", "videos")
             _require_times(connection, "labels", "labeled_at", f"labels of {labels}")
             code = CODE if "group_id" in columns else "0"
             for statement in (NEWEST, KNOWN.format(code=code)):  # one after the other: they share the memory
                 connection.execute(statement, {"until": until})
+            yield KnownVideos(connection, corpus)
         except duckdb.Error as error:
             raise CorpusError(f"the corpus at {corpus} cannot be read: {error}") from error
-        yield KnownVideos(connection, corpus)
 
 
-def memory_for(rows: int) -> str:
+def threads() -> int:
+    """Of DuckDB: each has buffers of its own, for which the memory is meant to do."""
+    return min(os.cpu_count() or 1, 4)
+
+
+def memory_for(rows: int, a_row: int = A_ROW) -> str:
     """What DuckDB may hold while it works on so many rows, as it takes amounts."""
-    return f"{max(LEAST_MEMORY, A_ROW * rows)}B"
+    return f"{max(LEAST_MEMORY, a_row * rows)}B"
 
 
 def _moment(at: datetime) -> str:
     return f"TIMESTAMPTZ {literal(at.isoformat())}"
 
 
-def _view(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, schema: pa.Schema) -> None:
+def _view(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], schema: pa.Schema) -> None:
     """The files of a table in the contract's types, with ``place``: the number of its file, and of the row in it."""
-    files = table_files(folder, schema)
     listed = ", ".join(literal(str(file)) for file in files)
     kinds = {pa.string(): "VARCHAR"}
     columns = ", ".join(
@@ -134,7 +144,8 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, schema
     )
     connection.execute(
         f"CREATE TEMP VIEW {name} AS SELECT {columns}, (file_index::BIGINT << 40) + file_row_number AS place "
-        f"FROM read_parquet([{listed}], union_by_name = true, file_row_number = true, binary_as_string = true)"
+        f"FROM read_parquet([{listed}], union_by_name = true, hive_partitioning = false, file_row_number = true, "
+        "binary_as_string = true)"
     )
 
 

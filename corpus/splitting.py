@@ -63,9 +63,10 @@ def split_groups(codes: np.ndarray, labelled: np.ndarray, settings: WindowSettin
         order = np.argsort(first) if newest else np.random.default_rng(seed).permutation(len(groups))
         before = np.empty(len(groups))
         before[order] = (np.cumsum(sizes[order]) - sizes[order]) / max(labelled.sum(), 1)
-        at = np.searchsorted(groups, codes)
-        known = np.append(groups, 0)[at] == codes
-        side = np.where(known, np.append(np.digitize(before, bounds), 0)[at], 0)
+        side = np.zeros(len(codes), int)
+        if len(groups):
+            at = np.minimum(np.searchsorted(groups, codes), len(groups) - 1)
+            side = np.where(groups[at] == codes, np.digitize(before, bounds)[at], 0)
     without_label = np.where(side == SPLITS.index(TRAIN), SPLITS.index(UNLABELLED), SPLITS.index(HELD_OUT))
     return np.where(labelled, side, without_label).astype(np.int8)
 

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--management-port", type=int, default=8081, help="on loopback")
     parser.add_argument("--metrics-port", type=int, default=8082)
     asked = parser.parse_args(arguments)
+    (asked.folder / READY).unlink(missing_ok=True)  # of a container before this one, whose volume it is as well
     require_digest(asked.archive, asked.sha256)
     settings = ServerSettings(
         inference_port=asked.port, management_port=asked.management_port, metrics_port=asked.metrics_port, pod=True

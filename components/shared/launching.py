@@ -16,7 +16,7 @@ from models.training.loop import TrainingError
 INPUTS = ("catalogue", "clips", "privileged", "soft_targets")
 POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 PAUSE = 5  # seconds between two looks at a training of hours
-GONE, THERE_ALREADY = 404, 409
+GONE, THERE_ALREADY, SERVER_FAULT = 404, 409, 500
 
 
 def launch(kind: jobs.Kind, output: str, **given: Any) -> None:
@@ -41,8 +41,10 @@ def launch(kind: jobs.Kind, output: str, **given: Any) -> None:
     result = folder / "output"
     with whole(folder / "job.json") as partial:
         partial.write_text(job.model_copy(update={**moved, "output": result}).model_dump_json())
-    _run(json.loads(template), f"cpfd-{job.fingerprint()}", folder / "job.json")
+    train = _TrainJob(json.loads(template), f"cpfd-{job.fingerprint()}", folder / "job.json")
+    train.run()
     shutil.copytree(result, output, dirs_exist_ok=True)
+    train.delete()  # after the copy: a step that ends in between finds it complete
     remove(folder)
 
 
@@ -53,35 +55,44 @@ def _copied(source: Path, target: Path) -> Path:
     return target
 
 
-def _run(manifest: dict[str, Any], name: str, job: Path) -> None:
-    """Start the TrainJob unless it is there, and wait for its end."""
-    from kubernetes import client, config
+class _TrainJob:
+    """A TrainJob of this name, which trains the job in a file."""
 
-    if POD_TOKEN.is_file():
-        config.load_incluster_config()
-    else:
-        config.load_kube_config(os.environ.get("KUBECONFIG"))
-    manifest["metadata"]["name"] = name
-    manifest["spec"]["trainer"]["args"] = ["-m", "models.training.jobs", str(job)]
-    group, version = manifest["apiVersion"].split("/")
-    where = (group, version, manifest["metadata"]["namespace"], "trainjobs")
-    api = client.CustomObjectsApi()
-    try:
-        api.create_namespaced_custom_object(*where, manifest)
-        print(
-            f"TrainJob {name} is started; its pods: kubectl logs -l jobset.sigs.k8s.io/jobset-name={name}", flush=True
-        )
-    except client.ApiException as error:
-        if error.status != THERE_ALREADY:
-            raise TrainingError(f"the TrainJob {name} is refused ({error.status}): {error.body}") from error
-        print(f"TrainJob {name} goes on", flush=True)
-    failure = _failure(lambda: api.get_namespaced_custom_object(*where, name), name)
-    api.delete_namespaced_custom_object(*where, name)  # so that the step, when it is repeated, starts another
-    if failure:
-        reason = job.with_name("reason.txt")
-        why = reason.read_text() if reason.is_file() else failure
-        reason.unlink(missing_ok=True)
-        raise TrainingError(f"the TrainJob {name} failed: {why}")
+    def __init__(self, manifest: dict[str, Any], name: str, job: Path) -> None:
+        from kubernetes import client, config
+
+        if POD_TOKEN.is_file():
+            config.load_incluster_config()
+        else:
+            config.load_kube_config(os.environ.get("KUBECONFIG"))
+        manifest["metadata"]["name"] = name
+        manifest["spec"]["trainer"]["args"] = ["-m", "models.training.jobs", str(job)]
+        group, version = manifest["apiVersion"].split("/")
+        self.name, self._manifest, self._reason = name, manifest, job.with_name("reason.txt")
+        self._where = (group, version, manifest["metadata"]["namespace"], "trainjobs")
+        self._api = client.CustomObjectsApi()
+
+    def run(self) -> None:
+        """Start it unless it is there, and wait for its end."""
+        from kubernetes.client import ApiException
+
+        try:
+            self._api.create_namespaced_custom_object(*self._where, self._manifest)
+            pods = f"kubectl logs -l jobset.sigs.k8s.io/jobset-name={self.name}"
+            print(f"TrainJob {self.name} is started; its pods: {pods}", flush=True)
+        except ApiException as error:
+            if error.status != THERE_ALREADY:
+                raise TrainingError(f"the TrainJob {self.name} is refused ({error.status}): {error.body}") from error
+            print(f"TrainJob {self.name} goes on", flush=True)
+        failure = _failure(lambda: self._api.get_namespaced_custom_object(*self._where, self.name), self.name)
+        if failure:
+            self.delete()  # so that the step, when it is repeated, starts another
+            why = self._reason.read_text() if self._reason.is_file() else failure
+            self._reason.unlink(missing_ok=True)
+            raise TrainingError(f"the TrainJob {self.name} failed: {why}")
+
+    def delete(self) -> None:
+        self._api.delete_namespaced_custom_object(*self._where, self.name, propagation_policy="Foreground")
 
 
 def _failure(ask: Callable[[], Any], name: str) -> str:
@@ -94,7 +105,11 @@ def _failure(ask: Callable[[], Any], name: str) -> str:
         except ApiException as error:
             if error.status == GONE:
                 raise TrainingError(f"the TrainJob {name} was deleted while it ran") from error
-            raise
+            if error.status is not None and error.status < SERVER_FAULT:
+                raise
+            print(f"TrainJob {name}: the cluster does not answer ({error.reason})", flush=True)
+            time.sleep(PAUSE)
+            continue
         conditions = {each["type"]: each for each in found.get("status", {}).get("conditions", [])}
         ended = {kind: each for kind, each in conditions.items() if each["status"] == "True"}
         if "Complete" in ended:

@@ -19,7 +19,7 @@ from common.errors import UserError
 from common.files import whole
 from common.sql import literal
 from corpus.contract import CorpusError
-from corpus.known_videos import memory_for
+from corpus.known_videos import memory_for, threads
 from corpus.settings import ValidationSettings
 from corpus.validation.expectations import CRITICAL, EXAMPLES, MANY, WARNING, DataInvalid, says
 
@@ -28,7 +28,7 @@ FACTS = """
 SELECT {video_id} AS video_id, published_at, label, split, epoch(as_of) - epoch(published_at) AS label_delay_seconds,
     coalesce(length(title), 0)::INTEGER AS title_length, coalesce(length(overlay_text), 0)::INTEGER AS overlay_length,
     {media_uri}
-FROM read_parquet({path})
+FROM read_parquet({path}, hive_partitioning = false)
 """
 
 
@@ -40,12 +40,12 @@ def read_facts(catalogue: Path, with_media: bool) -> pd.DataFrame:
     """
     rows = pq.read_metadata(catalogue).num_rows
     chosen = {
-        "video_id": "video_id" if rows < MANY else "(hash(video_id) >> 1)::BIGINT",
+        "video_id": "video_id" if rows < MANY else "if(video_id IS NULL, NULL, (hash(video_id) >> 1)::BIGINT)",
         "media_uri": "media_uri" if with_media else "",
         "path": literal(str(catalogue)),
     }
     with duckdb.connect() as connection:
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory_for(rows)}'")
+        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory_for(rows)}'; SET threads = {threads()}")
         found = connection.execute(FACTS.format(**chosen)).to_arrow_table()
     for name in ("label", "split"):
         found = found.set_column(found.column_names.index(name), name, found[name].dictionary_encode())

@@ -62,7 +62,13 @@ def decode_shard(
     shards: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Path:
-    """Have the clips of one of ``shards`` parts of the videos in the store. Returns their folder there."""
+    """Have the clips of one of ``shards`` parts of the videos in the store. Returns their folder there.
+
+    Where the store has those of all videos nothing is decoded.
+    """
+    whole_window = store / _key(videos, settings)
+    if whole_window.is_dir():
+        return whole_window
     part = shard_of(videos, shard, shards)
     return _kept(part, settings, store, lambda partial: write_clips(part, partial / CLIPS, settings, progress))[0]
 

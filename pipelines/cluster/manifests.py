@@ -106,7 +106,7 @@ def http_route(rollout: Rollout, namespace: str, serving: ServingPods) -> Manife
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
-        "metadata": {"name": champion.task_name, "namespace": namespace, "labels": _labels(champion)},
+        "metadata": {"name": champion.task_name, "namespace": namespace, "labels": _labels(champion, "routing")},
         "spec": {"parentRefs": [{"name": serving.gateway}], "hostnames": [serving.host], "rules": [rule]},
     }
 
@@ -141,10 +141,10 @@ def _service(name: str, version: Version, spec: Manifest, namespace: str, mode: 
     }
 
 
-def _labels(version: Version) -> dict[str, str]:
+def _labels(version: Version, component: str = "serving") -> dict[str, str]:
     return {
         "app.kubernetes.io/part-of": "cpfd",
-        "app.kubernetes.io/component": "serving",
+        "app.kubernetes.io/component": component,
         "cpfd/task": version.task,
         "cpfd/version": version.version,
     }

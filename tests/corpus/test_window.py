@@ -91,6 +91,46 @@ def test_groups_have_the_codes_in_sql_that_they_have_in_python(tmp_path):
     assert group_codes(videos)[1] == group_codes(videos)[3]  # its own name is that of b's
 
 
+ONE = pd.DataFrame({"video_id": ["a"], "label": ["x"], "labeled_at": days(9)})
+
+
+def test_a_folder_named_like_a_partition_adds_no_column(tmp_path):
+    videos = pd.DataFrame({"video_id": ["a", None], "published_at": days(0, 1), "group_id": None})
+    corpus = a_corpus(tmp_path / "task=other" / "video_id=b", videos, ONE)
+    with known_videos(corpus, "spam", START, END, ["group_id"]) as found:
+        rows = found.arrays("video_id", "label", "code").to_pylist()
+    assert [(row["video_id"], row["label"]) for row in rows] == [("a", "x"), (None, None)]
+    assert all(isinstance(row["code"], int) for row in rows)  # also of a row that lacks its id
+
+
+def test_columns_that_differ_by_capitals_alone_are_refused(tmp_path):
+    videos = pd.DataFrame({"video_id": ["a"], "published_at": days(0), "group_id": None})
+    corpus = a_corpus(tmp_path, videos, ONE)
+    (file,) = (corpus / "videos").iterdir()
+    table = pq.read_table(file)
+    pq.write_table(table.append_column("Title", table["title"]), file)
+    with pytest.raises(CorpusError, match="videos/all.parquet has columns that differ from title"):
+        known_videos(corpus, "spam", START, END, ["title"]).__enter__()
+
+
+def test_a_text_that_is_no_text_is_a_sentence(tmp_path):
+    videos = pd.DataFrame({"video_id": ["a"], "published_at": days(0), "group_id": None})
+    corpus = a_corpus(tmp_path, videos, ONE)
+    (file,) = (corpus / "videos").iterdir()
+    table = pq.read_table(file)
+    place = table.column_names.index("title")
+    pq.write_table(table.set_column(place, "title", pa.array([b"\xff"], pa.binary())), file)
+    more = pa.table({"split": ["train"], "fold": [0], "kept": [True]})
+    with (
+        pytest.raises(CorpusError, match="cannot be read.*not valid UTF8"),
+        known_videos(corpus, "spam", START, END, VIDEOS.names[2:]) as found,
+    ):
+        found.write(tmp_path / "catalogue.parquet", more)
+    file.write_text("no table")
+    with pytest.raises(CorpusError, match="not a whole Parquet file"):
+        known_videos(corpus, "spam", START, END).__enter__()
+
+
 def test_media_lie_where_the_contract_says(tmp_path):
     uris = ["media/a.mp4", "/elsewhere/b.mp4", "s3://bucket/c.mp4", None, "it's/d.mp4"]
     videos = pd.DataFrame({"video_id": list("abcde"), "published_at": days(*range(5)), "group_id": None})

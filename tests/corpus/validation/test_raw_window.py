@@ -108,6 +108,10 @@ def test_of_very_many_rows_the_same_is_found_and_ids_are_numbers(catalogue, fact
     monkeypatch.setattr("corpus.validation.raw_window.MANY", 10)
     many = read_facts(catalogue, with_media=False)
     assert many.video_id.dtype == "int64"
+    nameless = pd.read_parquet(catalogue)
+    nameless.loc[3, "video_id"] = None
+    nameless.to_parquet(tmp_path / "nameless.parquet")
+    assert read_facts(tmp_path / "nameless.parquet", with_media=False).video_id.isna().sum() == 1
     few = facts.drop(columns=["media_error", "media_digest"])
     assert (set_aside_reasons(many).isna() == set_aside_reasons(few).isna()).all()
     failures = [

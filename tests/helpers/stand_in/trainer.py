@@ -93,7 +93,7 @@ def served(trainer: Trainer, folder: Path) -> Iterator[Path]:
             self._answer(*trainer.status(self.path.rpartition("/")[2]))
 
         def do_DELETE(self) -> None:
-            self._answer(*trainer.delete(self.path.rpartition("/")[2]))
+            self._answer(*trainer.delete(self.path.partition("?")[0].rpartition("/")[2]))
 
         def log_message(self, *_: Any) -> None:
             pass

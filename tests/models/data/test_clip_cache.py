@@ -89,3 +89,5 @@ def test_parts_decoded_elsewhere_make_the_same_file_and_leave_nothing(videos, tm
     assert (found, known) == (whole, False)
     assert decoded in ([parts[0]], [])  # an empty part may be another's
     assert len([each for each in store.iterdir() if each.is_dir()]) == 1
+    clip_cache.decode_shard(videos, SETTINGS, store, 0, shards)  # of another task with the same videos
+    assert len([each for each in store.iterdir() if each.is_dir()]) == 1

@@ -6,7 +6,6 @@ rates and from the floating-point operations of X-VLM base; no GPU is measured.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -22,6 +21,7 @@ from typing import Any
 
 import duckdb
 
+from common.digests import file_digest
 from common.source import code_version
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
@@ -115,9 +115,7 @@ def decoded(corpus: Path, shards: int, scratch: Path) -> tuple[float, str]:
     path = scratch / f"clips-{shards}"
     shared_clips(videos, path, settings, store, shards=shards)
     taken = time.process_time() - started
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return taken, digest
+    return taken, file_digest(path)
 
 
 def base_flops() -> float:

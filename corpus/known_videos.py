@@ -22,6 +22,7 @@ EXAMPLES = 5  # ids that a message names: enough to look at
 # What DuckDB may hold, in bytes; it puts the rest on disk, but for what finds each video's newest label, which needs
 # some 80 a row. With what Python holds of five million videos it is below a gibibyte.
 LEAST_MEMORY, A_ROW = 384_000_000, 80
+MOST_THREADS = 4
 SORTED_ROW = 700  # bytes of a row with its texts, where these have to be sorted
 CODE = f"('0x' || substr(sha256(coalesce(group_id, 'video ' || video_id, '')), 1, {DIGITS}))::UBIGINT"
 # The newest of a video's labels made before the end; of equal ones the last that stands there.
@@ -75,12 +76,12 @@ class KnownVideos:
         together = f"videos POSITIONAL JOIN {known}" if by_place else f"videos JOIN {known} ON place = own"
         order = "" if by_place else " ORDER BY published_at, video_id, place"
         if not by_place:
-            self._connection.execute(f"SET memory_limit = '{memory_for(len(places), SORTED_ROW)}'")
-        right = "if(place = own, true, error('rows are out of order'))"
+            bound(self._connection, len(places), SORTED_ROW)
+        matched = "if(place = own, true, error('rows are out of order'))"
         columns = ", ".join(map(quote, CATALOGUE_COLUMNS))
         with whole(path) as partial:
             rows = f"SELECT * REPLACE ({media} AS media_uri) FROM {together}"
-            statement = f"SELECT {columns} FROM ({rows}) WHERE kept AND {right}{order}"
+            statement = f"SELECT {columns} FROM ({rows}) WHERE kept AND {matched}{order}"
             self._connection.execute(f"COPY ({statement}) TO {literal(str(partial))} (FORMAT parquet)")
 
 
@@ -100,8 +101,7 @@ def known_videos(
         tempfile.TemporaryDirectory(prefix="cpfd-") as scratch,
         duckdb.connect(str(Path(scratch) / "window.duckdb")) as connection,
     ):
-        memory = memory_for(sum(pq.read_metadata(each).num_rows for each in files["videos"]))
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory}'; SET threads = {threads()}")
+        bound(connection, sum(pq.read_metadata(each).num_rows for each in files["videos"]))
         connection.execute(f"SET temp_directory = '{scratch}'")
         # The table that is looked up in is the labels', whatever a filter makes the optimizer think of the videos'.
         connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
@@ -121,14 +121,10 @@ def known_videos(
             raise CorpusError(f"the corpus at {corpus} cannot be read: {error}") from error
 
 
-def threads() -> int:
-    """Of DuckDB: each has buffers of its own, for which the memory is meant to do."""
-    return min(os.cpu_count() or 1, 4)
-
-
-def memory_for(rows: int, a_row: int = A_ROW) -> str:
-    """What DuckDB may hold while it works on so many rows, as it takes amounts."""
-    return f"{max(LEAST_MEMORY, a_row * rows)}B"
+def bound(connection: duckdb.DuckDBPyConnection, rows: int, a_row: int = A_ROW) -> None:
+    """Times in UTC, and no more memory than so many rows need, nor more threads: each has buffers of its own."""
+    memory, threads = max(LEAST_MEMORY, a_row * rows), min(os.cpu_count() or 1, MOST_THREADS)
+    connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory}B'; SET threads = {threads}")
 
 
 def _moment(at: datetime) -> str:

@@ -3,6 +3,7 @@
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,20 +75,11 @@ def write_window(
     return {str(name): int(count) for name, count in found.split.value_counts().items() if count}
 
 
-def select_window(
-    corpus: Path,
-    labels: str,
-    classes: tuple[str, ...],
-    start: datetime,
-    end: datetime,
-    settings: WindowSettings,
-    folds: int,
-    seed: int,
-) -> pd.DataFrame:
-    """The catalogue that ``write_window`` writes, in memory."""
+def select_window(*window: Any, **named: Any) -> pd.DataFrame:
+    """The catalogue that ``write_window`` writes, in memory; its arguments but for the path."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "catalogue.parquet"
-        write_window(path, corpus, labels, classes, start, end, settings, folds, seed)
+        write_window(path, *window, **named)
         return pd.read_parquet(path)
 
 

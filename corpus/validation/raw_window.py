@@ -19,7 +19,7 @@ from common.errors import UserError
 from common.files import whole
 from common.sql import literal
 from corpus.contract import CorpusError
-from corpus.known_videos import memory_for, threads
+from corpus.known_videos import bound
 from corpus.settings import ValidationSettings
 from corpus.validation.expectations import CRITICAL, EXAMPLES, MANY, WARNING, DataInvalid, says
 
@@ -45,7 +45,7 @@ def read_facts(catalogue: Path, with_media: bool) -> pd.DataFrame:
         "path": literal(str(catalogue)),
     }
     with duckdb.connect() as connection:
-        connection.execute(f"SET TimeZone = 'UTC'; SET memory_limit = '{memory_for(rows)}'; SET threads = {threads()}")
+        bound(connection, rows)
         found = connection.execute(FACTS.format(**chosen)).to_arrow_table()
     for name in ("label", "split"):
         found = found.set_column(found.column_names.index(name), name, found[name].dictionary_encode())

@@ -105,6 +105,10 @@ class Cluster(BaseModel, frozen=True, extra="forbid"):
         file = folder / FILE
         return read_settings(file, cls, ClusterError) if file.is_file() else cls()
 
+    def image_of(self, gpus: int) -> str | None:
+        """That of a step with so many GPUs; None for the one that components/base.py names."""
+        return (self.gpu_image if gpus else None) or self.image
+
     def corpus(self, name: str) -> str:
         """The corpus that a task names: below ``corpora``, or a path of its own, as pods see it."""
         return name if "/" in name else f"{self.corpora}/{name}"

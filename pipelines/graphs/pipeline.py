@@ -75,7 +75,7 @@ def trained(task: Task, cluster: Cluster | None, *steps: dsl.PipelineTask) -> No
     if cluster is None or nodes == 1:
         on_gpu(task, *steps)
         return
-    job = train_job(pod, nodes, processes, cluster.gpu_image or cluster.image or IMAGE, cluster)
+    job = train_job(pod, nodes, processes, cluster.image_of(processes) or IMAGE, cluster)
     for step in steps:
         fit(step, task.pods.steps)
         step.set_env_variable(TRAIN_JOB, json.dumps(job))

@@ -39,8 +39,7 @@ def fit_all(pod: PodSettings, cluster: Cluster) -> None:
     for step in pipeline_context.Pipeline.get_default_pipeline().tasks.values():
         if step.container_spec.resources is None:  # not fitted yet
             fit(step, pod)
-        on_gpu = bool(step.container_spec.resources and step.container_spec.resources.accelerator_count)
-        if image := cluster.gpu_image if on_gpu and cluster.gpu_image else cluster.image:
+        if image := cluster.image_of(step.container_spec.resources.accelerator_count or 0):
             step.set_container_image(image)
         for path, claim in cluster.volumes.items():
             kubernetes.mount_pvc(step, pvc_name=claim, mount_path=path)

@@ -23,7 +23,7 @@ from components.train_teacher import train_teacher
 from pipelines.cluster.settings import Cluster
 from pipelines.graphs.pipeline import on_gpu, pipeline, resolved_settings, trained
 from pipelines.graphs.pods import never_from_cache
-from pipelines.graphs.prepare import prepare
+from pipelines.graphs.prepare import Prepared, prepare
 from pipelines.request import Inputs
 from pipelines.task import Task
 
@@ -36,16 +36,8 @@ def retrain_pipeline(task: Task, cluster: Cluster | None = None) -> Callable[...
     def build(inputs: Inputs) -> None:
         """Every step names what it reads: the privileged artifact goes to the teacher's two steps and to the peers."""
         prepared = prepare(task, inputs, cluster)
-        seed, checkpoints = inputs.seed, inputs.checkpoints
-        rows, privileged = prepared.rows, prepared.privileged
-        baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
-        teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
-        scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"], seed=seed)
-        teacher_scores = scored.outputs["teacher_scores"]
-        worth = check_teacher(**rows, baseline=baseline.outputs["baseline"], teacher_scores=teacher_scores)
-        soft_targets = scored.outputs["soft_targets"]
-        distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
-        networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
+        seed, rows, privileged = inputs.seed, prepared.rows, prepared.privileged
+        networks, teacher_scores, distilled = _trained_networks(task, cluster, inputs, prepared)
         peers = score_peers(**rows, privileged=privileged, seed=seed).outputs["peer_scores"]
         serving = find_champion(task=task.task, ledger_uri=inputs.ledger_uri)
         serving.after(distilled)  # trainings take hours, in which another may be approved
@@ -81,8 +73,6 @@ def retrain_pipeline(task: Task, cluster: Cluster | None = None) -> Callable[...
             ledger_uri=inputs.ledger_uri,
             run_name=inputs.run_name,
         )
-        on_gpu(task, scored)
-        trained(task, cluster, baseline, teacher, distilled)
         with dsl.If(decided.outputs["Output"] == True, "passed"):  # noqa: E712 - builds a condition of the graph
             nominated = _nominated(
                 task,
@@ -95,6 +85,23 @@ def retrain_pipeline(task: Task, cluster: Cluster | None = None) -> Callable[...
         never_from_cache(serving, registered, nominated)
 
     return pipeline(task, "", build, cluster)
+
+
+def _trained_networks(
+    task: Task, cluster: Cluster | None, inputs: Inputs, prepared: Prepared
+) -> tuple[dict[str, Any], Any, dsl.PipelineTask]:
+    """Baseline and distilled student, what the teacher says of all rows, and the step that distils."""
+    rows, privileged, seed, checkpoints = prepared.rows, prepared.privileged, inputs.seed, inputs.checkpoints
+    baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
+    teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
+    scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"], seed=seed)
+    teacher_scores, soft_targets = scored.outputs["teacher_scores"], scored.outputs["soft_targets"]
+    worth = check_teacher(**rows, baseline=baseline.outputs["baseline"], teacher_scores=teacher_scores)
+    distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
+    on_gpu(task, scored)
+    trained(task, cluster, baseline, teacher, distilled)
+    networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
+    return networks, teacher_scores, distilled
 
 
 def _nominated(

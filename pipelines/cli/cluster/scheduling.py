@@ -11,7 +11,7 @@ import typer
 from common.errors import BusyError, UserError
 from corpus.schedule import Schedule
 from corpus.settings import MONTHS
-from pipelines.cli.cluster.submitting import each_of, kubeflow_of
+from pipelines.cli.cluster.submitting import for_each, kubeflow_of
 from pipelines.cli.options import (
     HERE,
     MonthsOption,
@@ -21,12 +21,12 @@ from pipelines.cli.options import (
     WorkspaceOption,
     chosen_task,
     require_one,
-    tasks_folder,
     workspace_at,
 )
 from pipelines.cli.output import out
 
 if TYPE_CHECKING:
+    from pipelines.cluster.kubeflow import Kubeflow
     from pipelines.task import Task
     from pipelines.workspace import Workspace
 
@@ -92,16 +92,11 @@ def catchup(
     On Kubeflow Pipelines, if the environment names one, by the task's schedule there; else on this machine by --cron
     and --since, from cron or a systemd timer. Exit status: 4 if another run has a window for which the others wait.
     """
-    from pipelines.task import task_files
-
     where = workspace_at(workspace)
     require_one(task, every)
     if _on_cluster(here):
-        names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
-        with each_of(len(names)) as tried:
-            for name in names:
-                with tried(name):
-                    _catch_up_on_cluster(chosen_task(name, where, tasks), where, optional=every)
+        kubeflow = kubeflow_of(where)
+        for_each(task, where, tasks, lambda chosen: _catch_up_on_cluster(chosen, kubeflow, optional=every))
         return
     if task is None or cron is None or since is None:
         raise UserError("on this machine say which windows: TASK --cron '0 2 * * 1' --since YYYY-MM-DD")
@@ -158,11 +153,10 @@ def release(
     out.print(f"The window of {chosen.task} to {window:%Y-%m-%d %H:%M} UTC is free; the run {holder} had it")
 
 
-def _catch_up_on_cluster(task: "Task", workspace: "Workspace", optional: bool) -> None:
+def _catch_up_on_cluster(task: "Task", kubeflow: "Kubeflow", optional: bool) -> None:
     """By the task's schedule; ``optional`` lets it have none."""
     from pipelines.cluster import running
 
-    kubeflow = kubeflow_of(workspace)
     found = running.scheduled(kubeflow, task.task)
     if found is not None:
         train = running.trainer(kubeflow, task.task, found.version, found.arguments)

@@ -1,8 +1,7 @@
 """The commands that compile a task and start runs of it on a cluster."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +26,7 @@ from pipelines.cli.output import err, out
 
 if TYPE_CHECKING:
     from pipelines.cluster.kubeflow import Kubeflow
+    from pipelines.task import Task
     from pipelines.workspace import Workspace
 
 COMPILED = Path("compiled")
@@ -56,21 +56,19 @@ def compile_(
     """Compile pipelines to YAML for Kubeflow Pipelines."""
     from pipelines.cluster.settings import Cluster
     from pipelines.graphs.compile import compile_task
-    from pipelines.task import task_files
     from pipelines.workspace import Workspace
 
     where = Workspace.at(workspace)
     require_one(task, every)
     given = {"image": image, "gpu_image": gpu_image}
     cluster = Cluster.read(where.folder).model_copy(update={key: value for key, value in given.items() if value})
-    names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
-    with each_of(len(names)) as tried:
-        for name in names:
-            with tried(name):
-                chosen = chosen_task(name, where, tasks)
-                file = Path(f"{chosen.task}.yaml")
-                path = (output or COMPILED) / file if every else output or file
-                out.print(f"Compiled to {compile_task(chosen, path, cluster)}")
+
+    def compile_one(chosen: "Task") -> None:
+        file = Path(f"{chosen.task}.yaml")
+        path = (output or COMPILED) / file if every else output or file
+        out.print(f"Compiled to {compile_task(chosen, path, cluster)}")
+
+    for_each(task, where, tasks, compile_one)
 
 
 def submit(
@@ -84,21 +82,19 @@ def submit(
     """Compile a task as it is now and run it on Kubeflow Pipelines for one window."""
     from pipelines.cluster import running
     from pipelines.request import Request
-    from pipelines.task import task_files
 
     where = workspace_at(workspace)
     require_one(task, every)
     if end is None:
         raise UserError("say which window to train: --end YYYY-MM-DD, the first day after it")
     kubeflow = kubeflow_of(where)
-    names = list(task_files(tasks_folder(where, tasks))) if task is None else [task]
-    with each_of(len(names)) as tried:
-        for name in names:
-            with tried(name):
-                chosen = chosen_task(name, where, tasks)
-                version = running.publish(kubeflow, chosen)
-                run = running.submit(kubeflow, version, Request.on_cluster(chosen, kubeflow.cluster, end, months))
-                out.print(f"{chosen.task}: run {run} of version {version.name}: {kubeflow.host}/#/runs/details/{run}")
+
+    def submit_one(chosen: "Task") -> None:
+        version = running.publish(kubeflow, chosen)
+        run = running.submit(kubeflow, version, Request.on_cluster(chosen, kubeflow.cluster, end, months))
+        out.print(f"{chosen.task}: run {run} of version {version.name}: {kubeflow.host}/#/runs/details/{run}")
+
+    for_each(task, where, tasks, submit_one)
 
 
 def runs(
@@ -112,21 +108,18 @@ def runs(
     out.print(table)
 
 
-@contextmanager
-def each_of(tasks: int) -> Iterator[Callable[[str], AbstractContextManager[None]]]:
-    """What goes wrong with one of several tasks is said at once and does not stop the others; it is told at the end."""
-    failed = []
+def for_each(task: str | None, workspace: "Workspace", tasks: Path | None, do: Callable[["Task"], None]) -> None:
+    """Do it for a task, or for every one: what goes wrong with one of several is said at once and stops no other."""
+    from pipelines.task import task_files
 
-    @contextmanager
-    def tried(name: str) -> Iterator[None]:
+    names, failed = list(task_files(tasks_folder(workspace, tasks))) if task is None else [task], []
+    for name in names:
         try:
-            yield
+            do(chosen_task(name, workspace, tasks))
         except UserError as error:
-            if tasks == 1:
+            if len(names) == 1:
                 raise
             failed.append(name)
             err.print(f"{name}: {error}", markup=False)
-
-    yield tried
     if failed:
-        raise UserError(f"{len(failed)} of {tasks} tasks failed: {', '.join(failed)}")
+        raise UserError(f"{len(failed)} of {len(names)} tasks failed: {', '.join(failed)}")

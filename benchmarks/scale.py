@@ -149,8 +149,7 @@ def plan(videos: int, nodes: int, forward: float, unlabelled: bool) -> dict[str,
     """Hours and dollars of one run: ``forward`` are the operations of X-VLM base for a video.
 
     A step costs three forward passes. Baseline and student see the labelled videos, the teachers of FOLDS folds all but
-    a fold each; with ``unlabelled`` the student sees all, and every teacher scores what it did not learn from. All GPUs
-    train, one scores.
+    a fold each; with ``unlabelled`` the student sees all, and every teacher scores what it did not learn from.
     """
     labelled = videos / LABELLED
     trained = labelled * (1 + (FOLDS - 1) + 1) + (videos - labelled) * unlabelled
@@ -160,7 +159,7 @@ def plan(videos: int, nodes: int, forward: float, unlabelled: bool) -> dict[str,
     return {
         "GPU hours": training + scoring,
         "core hours": decoding,
-        "hours": training / (nodes * GPUS_A_NODE) + scoring + decoding / (nodes * CORES_A_NODE),
+        "hours": (training + scoring) / (nodes * GPUS_A_NODE) + decoding / (nodes * CORES_A_NODE),
         "dollars": (training + scoring) * GPU_DOLLARS + decoding * CORE_DOLLARS,
     }
 
@@ -168,8 +167,9 @@ def plan(videos: int, nodes: int, forward: float, unlabelled: bool) -> dict[str,
 def print_plan(forward: float) -> None:
     print("\n| calculated | nodes of 8 A100 and 128 cores | GPU hours | core hours | hours | dollars |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for videos, nodes in ((5_000_000, 1), (20_000_000, 4)):
+    for videos, needed in ((5_000_000, 1), (20_000_000, 4)):
         for unlabelled in (False, True):
+            nodes = needed * (1 + unlabelled)
             found = plan(videos, nodes, forward, unlabelled)
             what = (
                 f"{videos / 1e6:.0f} M videos, a fifth labelled{', the student learns from all' if unlabelled else ''}"

@@ -4,6 +4,7 @@ A stage's real work is the time its process spends after its imports; the rest i
 the stack and kfp itself. That cost is measured beside the run: each stage's imports alone, in a new process.
 """
 
+import ast
 import os
 import platform
 import subprocess
@@ -12,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common.source import code_version
+from common.source import ROOT, code_version
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
 from pipelines.local.run import run_task
@@ -20,30 +21,18 @@ from pipelines.request import Request
 from pipelines.task import load_task
 from pipelines.workspace import Workspace
 
-IMPORTS = {
-    "select-window": "corpus.window",
-    "validate-data": "corpus.validation.raw_window, models.data.clips",
-    "retrieve-features": "feature_repo.retrieval, feature_repo.timing",
-    "validate-features": "corpus.validation.features, corpus.validation.statistics, reports.features",
-    "decode-clips": "corpus.validation.raw_window, models.data.clips",
-    "train-baseline": "models.training.jobs",
-    "train-teacher": "models.training.jobs",
-    "score-teacher": "models.evaluation.importance",
-    "check-teacher": "models.evaluation.scoring",
-    "distill-student": "models.training.jobs",
-    "evaluate": "components.shared.output",
-    "gate": "reports.evidence",
-    "register": "promotion.registry",
-    "package": "serving.archive",
-    "check-parity": "serving.parity",
-    "nominate": "promotion.registry",
-}
+
+def imports_of(step: str) -> str:
+    """The import statements within a step's function, as a program."""
+    tree = ast.parse((ROOT / "components" / f"{step.replace('-', '_')}.py").read_text())
+    within = [node for function in tree.body if isinstance(function, ast.FunctionDef) for node in ast.walk(function)]
+    return "\n".join(ast.unparse(node) for node in within if isinstance(node, ast.Import | ast.ImportFrom))
 
 
-def import_seconds(modules: str) -> float:
+def import_seconds(program: str) -> float:
     """The wall time of a new process that does nothing but the imports."""
     started = time.monotonic()
-    subprocess.run([sys.executable, "-c", f"import {modules}"], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     return time.monotonic() - started
 
 
@@ -55,9 +44,8 @@ def main() -> None:
         simulate(workspace.corpus(task.corpus), SimulationSettings())
         rows = [("simulate the corpus", time.monotonic() - started, 0.0)]
         result = run_task(Request.in_workspace(task, workspace), workspace, cached=False).result
-    cost = {modules: import_seconds(modules) for modules in sorted(set(IMPORTS.values()))}
     taken = {step: seconds or 0.0 for step, seconds in result.steps.items()}
-    rows += [(step, seconds, min(seconds, cost[IMPORTS[step]])) for step, seconds in taken.items()]
+    rows += [(step, seconds, min(seconds, import_seconds(imports_of(step)))) for step, seconds in taken.items()]
     between = result.seconds - sum(taken.values())
     rows.append(("between the steps", between, between))
     total, outside = sum(row[1] for row in rows), sum(row[2] for row in rows)

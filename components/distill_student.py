@@ -17,10 +17,11 @@ def distill_student(
 ) -> None:
     """``distilled`` is a network folder with alphas.parquet, and distillation.json: the constants behind them."""
     from components.shared.launching import launch
+    from models.jobs.training import Training
 
-    launch(
-        "student",
+    job = Training.described(
         distilled.path,
+        kind="student",
         recipe=recipe,
         seed=seed,
         checkpoints=checkpoints,
@@ -28,3 +29,4 @@ def distill_student(
         clips=clips.path,
         soft_targets=soft_targets.path,
     )
+    launch(job)

@@ -15,14 +15,16 @@ def pretrain(
     start: Output[Model],
 ) -> None:
     """``start`` is a folder for ``network.start``: config.json, model.safetensors, tokenizer."""
-    from models.training.jobs import train_job
+    from components.shared.launching import launch
+    from models.jobs.training import Training
 
-    train_job(
-        "pretraining",
+    job = Training.described(
         start.path,
+        kind="pretraining",
         recipe=recipe,
         seed=seed,
         checkpoints=checkpoints,
         catalogue=catalogue.path,
         clips=clips.path,
     )
+    launch(job)

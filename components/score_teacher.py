@@ -13,6 +13,7 @@ def score_teacher(
     teacher: Input[Model],
     recipe: str,
     seed: int,
+    checkpoints: str,
     soft_targets: Output[Dataset],
     teacher_scores: Output[Dataset],
     importance: Output[Artifact],
@@ -22,23 +23,25 @@ def score_teacher(
     ``importance`` names features and what shuffling them costs the teacher: it is for people, and no step reads it.
     ``seed`` is that of the shuffles.
     """
+    import tempfile
     from pathlib import Path
+    from shutil import copyfile
 
-    import pyarrow.parquet as pq
+    from components.shared.launching import launch
+    from models.jobs import scoring
 
-    from models.data.dense import feature_views
-    from models.data.run_data import open_run
-    from models.evaluation.importance import feature_importance
-    from models.evaluation.scoring import load_teacher, scored_by
-    from models.training.settings import Recipe
-    from models.training.teachers import teacher_names
-
-    settings, features = Recipe.model_validate_json(recipe), Path(privileged.path)
-    data = open_run(Path(catalogue.path), Path(clips.path), settings)
-    teachers = [load_teacher(Path(teacher.path) / name) for name in teacher_names(settings.distillation)]
-    scored = scored_by(teachers, data, features, settings)
-    pq.write_table(scored.targets.table(), soft_targets.path)
-    pq.write_table(scored.judged, teacher_scores.path)
-    found = feature_importance(teachers, data, features, settings, seed, feature_views(features), scored=scored)
-    Path(importance.path).write_text(found.model_dump_json(indent=1))
-    print(found.sentence, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        job = scoring.Scoring.described(
+            folder,
+            recipe=recipe,
+            seed=seed,
+            checkpoints=checkpoints,
+            catalogue=catalogue.path,
+            clips=clips.path,
+            privileged=privileged.path,
+            teacher=teacher.path,
+        )
+        launch(job)
+        copyfile(Path(folder) / scoring.SOFT_TARGETS, soft_targets.path)
+        copyfile(Path(folder) / scoring.TEACHER_SCORES, teacher_scores.path)
+        copyfile(Path(folder) / scoring.IMPORTANCE, importance.path)

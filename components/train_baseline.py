@@ -16,13 +16,15 @@ def train_baseline(
 ) -> None:
     """``baseline`` is a network folder: config.json, model.safetensors, tokenizer, history.json."""
     from components.shared.launching import launch
+    from models.jobs.training import Training
 
-    launch(
-        "baseline",
+    job = Training.described(
         baseline.path,
+        kind="baseline",
         recipe=recipe,
         seed=seed,
         checkpoints=checkpoints,
         catalogue=catalogue.path,
         clips=clips.path,
     )
+    launch(job)

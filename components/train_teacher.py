@@ -17,10 +17,11 @@ def train_teacher(
 ) -> None:
     """``teacher`` holds a network folder a fold: fold-0, fold-1, ..."""
     from components.shared.launching import launch
+    from models.jobs.training import Training
 
-    launch(
-        "teachers",
+    job = Training.described(
         teacher.path,
+        kind="teachers",
         recipe=recipe,
         seed=seed,
         checkpoints=checkpoints,
@@ -28,3 +29,4 @@ def train_teacher(
         clips=clips.path,
         privileged=privileged.path,
     )
+    launch(job)

@@ -10,40 +10,38 @@ from typing import Any
 
 from common.files import remove, whole
 from components.shared import TRAIN_JOB
-from models.training import jobs
+from models.jobs.work import Work
 from models.training.loop import TrainingError
 
-INPUTS = ("catalogue", "clips", "privileged", "soft_targets")
 POD_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 PAUSE = 5  # seconds between two looks at a training of hours
 GONE, THERE_ALREADY, SERVER_FAULT = 404, 409, 500
 
 
-def launch(kind: jobs.Kind, output: str, **given: Any) -> None:
-    """Train as ``jobs.train_job`` does, over several pods if the step was told to.
+def launch(work: Work) -> None:
+    """Run the work, over several pods if the step was told to.
 
     Inputs are copied to the folder of checkpoints, which all pods share, and the output from there. A step that is
-    repeated finds its TrainJob by its name, which is made of all that the training is a function of, and waits on.
+    repeated finds its TrainJob by its name, which is made of all that the work is a function of, and waits on.
 
     Raises:
         TrainingError: the TrainJob failed, or was deleted.
     """
     template = os.environ.get(TRAIN_JOB)
     if not template:
-        jobs.train_job(kind, output, **given)
+        work.run()
         return
-    job = jobs.job_of(kind, output, **given)
-    if job.checkpoints is None:
+    if work.checkpoints is None:
         raise TrainingError("training.nodes needs a folder of checkpoints that all pods share")
-    folder = job.checkpoints / "jobs" / job.fingerprint()
+    folder = work.checkpoints / "jobs" / work.fingerprint()
     folder.mkdir(parents=True, exist_ok=True)
-    moved = {name: _copied(path, folder / name) for name in INPUTS if (path := getattr(job, name)) is not None}
+    moved = {name: _copied(path, folder / name) for name in work.inputs if (path := getattr(work, name)) is not None}
     result = folder / "output"
     with whole(folder / "job.json") as partial:
-        partial.write_text(job.model_copy(update={**moved, "output": result}).model_dump_json())
-    train = _TrainJob(json.loads(template), f"cpfd-{job.fingerprint()}", folder / "job.json")
+        partial.write_text(work.model_copy(update={**moved, "output": result}).model_dump_json())
+    train = _TrainJob(json.loads(template), f"cpfd-{work.fingerprint()}", work.module, folder / "job.json")
     train.run()
-    shutil.copytree(result, output, dirs_exist_ok=True)
+    shutil.copytree(result, work.output, dirs_exist_ok=True)
     train.delete()  # after the copy: a step that ends in between finds it complete
     remove(folder)
 
@@ -56,9 +54,9 @@ def _copied(source: Path, target: Path) -> Path:
 
 
 class _TrainJob:
-    """A TrainJob of this name, which trains the job in a file."""
+    """A TrainJob of this name, which does the work in a file."""
 
-    def __init__(self, manifest: dict[str, Any], name: str, job: Path) -> None:
+    def __init__(self, manifest: dict[str, Any], name: str, module: str, job: Path) -> None:
         from kubernetes import client, config
 
         if POD_TOKEN.is_file():
@@ -66,7 +64,7 @@ class _TrainJob:
         else:
             config.load_kube_config(os.environ.get("KUBECONFIG"))
         manifest["metadata"]["name"] = name
-        manifest["spec"]["trainer"]["args"] = ["-m", "models.training.jobs", str(job)]
+        manifest["spec"]["trainer"]["args"] = ["-m", module, str(job)]
         group, version = manifest["apiVersion"].split("/")
         self.name, self._manifest, self._reason = name, manifest, job.with_name("reason.txt")
         self._where = (group, version, manifest["metadata"]["namespace"], "trainjobs")

@@ -21,6 +21,7 @@ from models.distillation.soft_targets import SoftTargets
 from models.evaluation.slices import slices_of
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.xvlm import XVLMForClassification
+from models.training.devices import log
 from models.training.new_networks import Teacher
 from models.training.prediction import predict_logits
 from models.training.settings import Recipe
@@ -67,9 +68,10 @@ def scored_by(teachers: list[Teacher], data: RunData, features: Path, settings: 
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
     training = settings.training
     logits = []
-    for teacher in teachers:
+    for number, teacher in enumerate(teachers, start=1):
         logits.append(predict_logits(teacher, videos, training.batch_size, training.workers))
         teacher.cpu()  # the device holds one teacher at a time
+        log(f"teacher {number} of {len(teachers)} has scored {len(videos)} videos")
     folds = settings.distillation.folds
     fold = np.where(data.frame.split == TRAIN, data.frame.fold, NOBODYS)
     by_fold, combined = combine_teachers(torch.from_numpy(np.stack(logits)), folds)

@@ -94,7 +94,7 @@ def _group(
         trained = train_teacher(**learned, privileged=privileged, seed=seed, checkpoints=inputs.checkpoints)
         on_gpu(task, trained)
         teacher = trained.outputs["teacher"]
-    scored = score_teacher(**learned, privileged=privileged, teacher=teacher, seed=seed)
+    scored = score_teacher(**learned, privileged=privileged, teacher=teacher, seed=seed, checkpoints=inputs.checkpoints)
     students = train_variants(
         **learned,
         soft_targets=scored.outputs["soft_targets"],

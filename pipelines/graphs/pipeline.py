@@ -69,8 +69,8 @@ def on_gpu(task: Task, *steps: dsl.PipelineTask) -> None:
         fit(step, task.pods.training, gpus=task.training.processes)
 
 
-def trained(task: Task, cluster: Cluster | None, *steps: dsl.PipelineTask) -> None:
-    """As ``on_gpu``, for trainings: those of several nodes start pods that have the GPUs, and have none themselves."""
+def spread(task: Task, cluster: Cluster | None, *steps: dsl.PipelineTask) -> None:
+    """As ``on_gpu``, for steps that launch work: over several nodes they start pods with the GPUs, and have none."""
     pod, nodes, processes = task.pods.training, task.training.nodes, task.training.processes
     if cluster is None or nodes == 1:
         on_gpu(task, *steps)

@@ -21,7 +21,7 @@ from components.score_teacher import score_teacher
 from components.train_baseline import train_baseline
 from components.train_teacher import train_teacher
 from pipelines.cluster.settings import Cluster
-from pipelines.graphs.pipeline import on_gpu, pipeline, resolved_settings, trained
+from pipelines.graphs.pipeline import pipeline, resolved_settings, spread
 from pipelines.graphs.pods import never_from_cache
 from pipelines.graphs.prepare import Prepared, prepare
 from pipelines.request import Inputs
@@ -94,12 +94,12 @@ def _trained_networks(
     rows, privileged, seed, checkpoints = prepared.rows, prepared.privileged, inputs.seed, inputs.checkpoints
     baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
     teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
-    scored = score_teacher(**rows, privileged=privileged, teacher=teacher.outputs["teacher"], seed=seed)
+    taught = {"privileged": privileged, "teacher": teacher.outputs["teacher"]}
+    scored = score_teacher(**rows, **taught, seed=seed, checkpoints=checkpoints)
     teacher_scores, soft_targets = scored.outputs["teacher_scores"], scored.outputs["soft_targets"]
     worth = check_teacher(**rows, baseline=baseline.outputs["baseline"], teacher_scores=teacher_scores)
     distilled = distill_student(**rows, soft_targets=soft_targets, seed=seed, checkpoints=checkpoints).after(worth)
-    on_gpu(task, scored)
-    trained(task, cluster, baseline, teacher, distilled)
+    spread(task, cluster, baseline, teacher, scored, distilled)
     networks = {"baseline": baseline.outputs["baseline"], "distilled": distilled.outputs["distilled"]}
     return networks, teacher_scores, distilled
 

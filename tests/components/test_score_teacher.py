@@ -22,7 +22,7 @@ def test_importance_names_each_feature_and_each_view_of_the_task(artifacts, run_
     }
     outputs = {name: tmp_path / name for name in ("soft_targets", "teacher_scores", "importance")}
     given = {name: SimpleNamespace(path=str(path)) for name, path in (inputs | outputs).items()}
-    score_teacher.python_func(**given, recipe=recipe.model_dump_json(), seed=0)
+    score_teacher.python_func(**given, recipe=recipe.model_dump_json(), seed=0, checkpoints="")
     told = json.loads(outputs["importance"].read_text())
     assert told["rows"] == (run_data.frame.split == "tuning").sum()
     assert [each["feature"] for each in told["features"]] == list(feature_views(privileged))

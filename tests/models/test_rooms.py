@@ -2,8 +2,8 @@
 
 from import_graph import import_graph
 
-ORDER = ("settings", "data", "networks", "starts", "distillation", "training", "evaluation", "studies")
-LEAST_FILES = 46
+ORDER = ("settings", "data", "networks", "starts", "distillation", "training", "evaluation", "jobs", "studies")
+LEAST_FILES = 50
 
 
 def room(module: str) -> str:

@@ -6,11 +6,11 @@ from published_models import publish
 
 from models.data.run_data import open_run
 from models.data.text import TextError
+from models.jobs.training import Training
 from models.networks.xvlm import XVLMForClassification
 from models.settings import NetworkSettings
 from models.starts.huggingface import convert_huggingface
 from models.starts.weights import open_start
-from models.training.jobs import Job, train
 from models.training.new_networks import new_classifier
 from models.training.objective import parameter_groups
 
@@ -41,11 +41,11 @@ def settings(recipe, tmp_path):
 @pytest.mark.parametrize(("vision", "text"), PAIRS)
 def test_a_baseline_is_trained_from_two_models_and_comes_back_from_disk(artifacts, settings, tmp_path, vision, text):
     recipe = settings(vision, text)
-    job = Job(
+    job = Training(
         kind="baseline", catalogue=artifacts / "catalogue.parquet", clips=artifacts / "clips.arrow", recipe=recipe,
         seed=0, output=tmp_path / "baseline",
     )  # fmt: skip
-    train(job)
+    job.run()
     data = open_run(job.catalogue, job.clips, recipe)
     before, after = new_classifier(data, recipe, 0), XVLMForClassification.from_pretrained(job.output)
     changed = [
@@ -62,7 +62,7 @@ def test_what_no_training_has_seen_learns_at_the_higher_rate_until_pre_training_
     files = {"catalogue": artifacts / "catalogue.parquet", "clips": artifacts / "clips.arrow"}
     data = open_run(*files.values(), recipe)
     assert _faster(data, recipe) == {"crossattention", "head"}
-    train(Job(kind="pretraining", **files, recipe=recipe, seed=0, output=tmp_path / "further"))
+    Training(kind="pretraining", **files, recipe=recipe, seed=0, output=tmp_path / "further").run()
     config, _ = open_start(tmp_path / "further")
     assert (config.untrained, config.vision["tower"]) == ([], "vit")
     further = recipe.model_copy(update={"network": NetworkSettings(start=str(tmp_path / "further"))})

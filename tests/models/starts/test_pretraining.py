@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from models.data.run_data import open_run
+from models.jobs.training import Training
 from models.networks.xvlm import XVLMConfig
 from models.settings import NetworkSettings
 from models.starts.pretraining import XVLMForPretraining, contrastive_loss, hard_negatives, mask_tokens
-from models.training.jobs import Job, train
 from models.training.new_networks import new_classifier
 from models.training.students import pretrain
 
@@ -120,15 +120,15 @@ def test_pre_training_lowers_its_loss_and_is_a_start(artifacts, run_data, recipe
     _, history = pretrain(run_data, settings, 0)
     assert history[-1]["masked_language"] < history[0]["masked_language"] - 0.3
     assert history[-1]["contrastive"] < history[0]["contrastive"]
-    job = Job(
+    job = Training(
         kind="pretraining", catalogue=artifacts / "catalogue.parquet", clips=artifacts / "clips.arrow",
         recipe=recipe, seed=0, output=tmp_path / "start",
     )  # fmt: skip
-    train(job)
+    job.run()
     started = recipe.model_copy(update={"network": NetworkSettings(start=str(tmp_path / "start"))})
     data = open_run(job.catalogue, job.clips, started)
     assert new_classifier(data, started, 0).started_parts
     again = job.model_copy(update={"recipe": started, "output": tmp_path / "further"})
     assert again.fingerprint() != job.fingerprint()
-    train(again)
+    again.run()
     assert (tmp_path / "further" / "model.safetensors").is_file()

@@ -1,6 +1,7 @@
 """Trainings over several pods: what Kubeflow Trainer is sent, in each form, and that a step's training comes of it."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,8 +14,13 @@ from stand_in.trainer import Trainer, served
 
 from common.artifacts import WEIGHTS
 from components.shared import TRAIN_JOB, launching
-from models.training import jobs
+from models.data.dense import dense_matrix
+from models.jobs.scoring import SOFT_TARGETS, Scoring
+from models.jobs.training import Training
 from models.training.loop import TrainingError
+from models.training.new_networks import new_teacher
+from models.training.settings import Recipe
+from models.training.teachers import teacher_names
 from pipelines.cluster.settings import Cluster, Pods, PodSettings, Toleration
 from pipelines.cluster.train_job import train_job
 from pipelines.graphs.compile import compile_task
@@ -25,14 +31,14 @@ POD = PodSettings(
     node_selector={"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB"},
     tolerations=(Toleration(key="spot", operator="Exists", effect="NoSchedule"),),
 )
-TRAININGS = {"train-baseline", "train-teacher", "distill-student"}
+SPREAD = {"train-baseline", "train-teacher", "score-teacher", "distill-student"}
 FORMS = {"v2.0": "podSpecOverrides", "v2.1": "podTemplateOverrides", "v2.2": "runtimePatches"}
 
 
 def job(api: str = "v2.2", nodes: int = 2, pod: PodSettings = POD) -> dict:
     made = train_job(pod, nodes, 1, "cpfd/training:1", Cluster(trainer_api=api))
     made["metadata"]["name"] = "cpfd-teachers-0123"
-    made["spec"]["trainer"]["args"] = ["-m", "models.training.jobs", "/mnt/cpfd/checkpoints/jobs/x/job.json"]
+    made["spec"]["trainer"]["args"] = ["-m", "models.jobs.training", "/mnt/cpfd/checkpoints/jobs/x/job.json"]
     return made
 
 
@@ -66,12 +72,10 @@ def test_a_task_of_several_nodes_starts_them_from_steps_without_gpus(task, tmp_p
         for variable in each.get("env", [])
         if variable["name"] == TRAIN_JOB
     }
-    assert set(told) == TRAININGS
+    assert set(told) == SPREAD
     assert {each["spec"]["trainer"]["numNodes"] for each in told.values()} == {2}
     assert {each["spec"]["trainer"]["image"] for each in told.values()} == {"cpfd/training:1"}
-    assert {name for name, each in containers.items() if "accelerator" in each.get("resources", {})} == {
-        "score-teacher"
-    }
+    assert not [name for name, each in containers.items() if "accelerator" in each.get("resources", {})]
 
 
 @pytest.fixture
@@ -90,11 +94,15 @@ def settings(task):
     return task.recipe
 
 
+def with_training(settings: Recipe, **changes: int) -> str:
+    training = settings.training.model_copy(update={"epochs": 1, **changes})
+    return settings.model_copy(update={"training": training}).model_dump_json()
+
+
 @pytest.fixture
 def given(artifacts, settings, tmp_path) -> dict[str, str | int]:
-    training = settings.training.model_copy(update={"nodes": 2, "epochs": 1})
     return {
-        "recipe": settings.model_copy(update={"training": training}).model_dump_json(),
+        "recipe": with_training(settings, nodes=2),
         "seed": 0,
         "checkpoints": str(tmp_path / "checkpoints"),
         "catalogue": str(artifacts / "catalogue.parquet"),
@@ -102,37 +110,57 @@ def given(artifacts, settings, tmp_path) -> dict[str, str | int]:
     }
 
 
+def described(folder: Path, given: dict[str, str | int]) -> Training:
+    return Training.described(str(folder / "baseline"), kind="baseline", **given)
+
+
 def test_two_pods_train_what_two_processes_of_one_machine_train(trainer, given, settings, tmp_path):
-    launching.launch("baseline", str(tmp_path / "baseline"), **given)
+    launching.launch(described(tmp_path, given))
     (sent,) = trainer.created
     assert sent["spec"]["trainer"]["numNodes"] == 2
     assert trainer.jobs == {}  # it is tidied up
     assert not list((tmp_path / "checkpoints" / "jobs").iterdir())
-    training = settings.training.model_copy(update={"processes": 2, "epochs": 1})
-    alone = {**given, "recipe": settings.model_copy(update={"training": training}).model_dump_json()}
-    jobs.train_job("baseline", str(tmp_path / "alone"), **alone)
+    alone = {**given, "recipe": with_training(settings, processes=2)}
+    Training.described(str(tmp_path / "alone"), kind="baseline", **alone).run()
     ours, theirs = (load_file(tmp_path / name / WEIGHTS) for name in ("baseline", "alone"))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_two_pods_score_what_two_processes_of_one_machine_score(
+    trainer, given, settings, artifacts, run_data, tmp_path
+):
+    _, names = dense_matrix(artifacts / "privileged", [])
+    for name in teacher_names(settings.distillation):
+        new_teacher(run_data, settings, names, "raw and dense", 0).save_pretrained(tmp_path / "teacher" / name)
+    given |= {"privileged": str(artifacts / "privileged"), "teacher": str(tmp_path / "teacher")}
+    launching.launch(Scoring.described(str(tmp_path / "pods"), **given))
+    (sent,) = trainer.created
+    assert sent["spec"]["trainer"]["args"][:2] == ["-m", "models.jobs.scoring"]
+    assert trainer.jobs == {}
+    alone = {**given, "recipe": with_training(settings, processes=2)}
+    Scoring.described(str(tmp_path / "alone"), **alone).run()
+    ours, theirs = ((tmp_path / name / SOFT_TARGETS).read_bytes() for name in ("pods", "alone"))
+    assert ours == theirs
+
+
 def test_why_a_pod_failed_is_why_the_step_fails(trainer, given, tmp_path):
     (tmp_path / "clips").write_text("no clips")
     with pytest.raises(TrainingError, match=r"the TrainJob cpfd-baseline-\w+ failed: .*too small"):
-        launching.launch("baseline", str(tmp_path / "baseline"), **{**given, "clips": str(tmp_path / "clips")})
+        launching.launch(described(tmp_path, {**given, "clips": str(tmp_path / "clips")}))
     assert trainer.jobs == {}  # the step that is repeated starts another
     assert not list(tmp_path.rglob("reason.txt"))
 
 
 def test_what_is_refused_and_what_has_no_shared_folder_is_said(trainer, given, tmp_path, monkeypatch):
     with pytest.raises(TrainingError, match="folder of checkpoints that all pods share"):
-        launching.launch("baseline", str(tmp_path / "baseline"), **{**given, "checkpoints": ""})
+        launching.launch(described(tmp_path, {**given, "checkpoints": ""}))
     wrong = json.dumps(job(pod=PodSettings())).replace("numNodes", "numNode")
     monkeypatch.setenv(TRAIN_JOB, wrong)
     with pytest.raises(TrainingError, match=r"is refused \(422\).*numNode"):
-        launching.launch("baseline", str(tmp_path / "baseline"), **given)
+        launching.launch(described(tmp_path, given))
 
 
 def test_one_machine_says_that_nodes_are_for_clusters(given, tmp_path):
     with pytest.raises(TrainingError, match="training.nodes is for clusters"):
-        launching.launch("baseline", str(tmp_path / "baseline"), **given)
+        launching.launch(described(tmp_path, given))

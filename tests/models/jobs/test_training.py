@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 from common.artifacts import ALPHAS_FILE
 from common.source import code_digest
 from models.evaluation.scoring import score_teachers
-from models.training import jobs
+from models.jobs import work
+from models.jobs.training import Training
 from models.training.checkpoints import CHECKPOINT
-from models.training.jobs import Job, train
 from models.training.loop import TrainingError
 from models.training.settings import Recipe
 from models.training.teachers import train_teachers
@@ -26,8 +26,8 @@ from models.training.teachers import train_teachers
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def job(artifacts: Path, settings: Recipe, output: Path, kind: str = "baseline", **rest) -> Job:
-    return Job(
+def job(artifacts: Path, settings: Recipe, output: Path, kind: str = "baseline", **rest) -> Training:
+    return Training(
         kind=kind,
         catalogue=artifacts / "catalogue.parquet",
         clips=artifacts / "clips.arrow",
@@ -42,11 +42,11 @@ def changed(settings: Recipe, **training) -> Recipe:
     return settings.model_copy(update={"training": settings.training.model_copy(update=training)})
 
 
-def start(work: Job, file: Path) -> subprocess.Popen:
-    file.write_text(work.model_dump_json())
+def start(training: Training, file: Path) -> subprocess.Popen:
+    file.write_text(training.model_dump_json())
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "models.training.jobs", str(file)],
+        [sys.executable, "-m", "models.jobs.training", str(file)],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -108,7 +108,7 @@ def test_another_seed_or_setting_does_not_resume_from_it(artifacts, recipe, tmp_
 
 def test_changed_code_does_not_resume_from_it(artifacts, recipe, tmp_path, monkeypatch):
     before = job(artifacts, recipe, tmp_path).fingerprint()
-    monkeypatch.setattr(jobs, "code_digest", lambda *modules: f"{code_digest(*modules)}, changed")
+    monkeypatch.setattr(work, "code_digest", lambda *modules: f"{code_digest(*modules)}, changed")
     assert job(artifacts, recipe, tmp_path).fingerprint() != before
 
 
@@ -119,7 +119,7 @@ def test_two_processes_have_the_curve_of_one(artifacts, run_data, recipe, tmp_pa
     curves, weights = [], []
     for processes in (1, 2):
         settings = changed(texts, epochs=3, batch_size=30, processes=processes, accumulation=2)
-        train(job(artifacts, settings, tmp_path / str(processes)))
+        job(artifacts, settings, tmp_path / str(processes)).run()
         curves.append(json.loads((tmp_path / str(processes) / "history.json").read_text()))
         weights.append(load_file(tmp_path / str(processes) / "model.safetensors"))
     assert len(run_data.rows("train")) % 30 % 2 == 1 or len(run_data.rows("train")) % 30
@@ -132,7 +132,7 @@ def test_a_failure_in_several_processes_is_told_in_its_own_words(artifacts, reci
     distillation = recipe.distillation.model_copy(update={"folds": 19})
     settings = changed(recipe.model_copy(update={"distillation": distillation}), processes=2)
     with pytest.raises(TrainingError, match="needs 'privileged'"):
-        train(job(artifacts, settings, tmp_path / "out", "teachers"))
+        job(artifacts, settings, tmp_path / "out", "teachers").run()
     assert not (tmp_path / "out").exists()
 
 
@@ -143,7 +143,7 @@ def test_a_student_job_learns_from_stored_soft_targets(artifacts, run_data, reci
     teachers = [teacher for teacher, _ in train_teachers(run_data, dense, recipe, 0).values()]
     targets, _ = score_teachers(teachers, run_data, dense, recipe)
     pq.write_table(targets.table(), tmp_path / "soft.parquet")
-    train(job(artifacts, recipe, tmp_path / "student", "student", soft_targets=tmp_path / "soft.parquet"))
+    job(artifacts, recipe, tmp_path / "student", "student", soft_targets=tmp_path / "soft.parquet").run()
     found = json.loads((tmp_path / "student" / "distillation.json").read_text())
     assert 0.1 < found["mean_alpha"] < 0.9
     alphas = pq.read_table(tmp_path / "student" / ALPHAS_FILE).to_pandas().set_index("video_id")

@@ -6,6 +6,7 @@ rates and from the floating-point operations of X-VLM base; no GPU is measured.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -21,7 +22,6 @@ from typing import Any
 
 import duckdb
 
-from common.digests import file_digest
 from common.source import code_version
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
@@ -99,23 +99,26 @@ def measured(step: str, corpus: Path) -> tuple[float, float]:
     return time.monotonic() - started, float(done.stdout.strip().splitlines()[-1])
 
 
-def decoded(corpus: Path, shards: int, scratch: Path) -> tuple[float, str]:
-    """Seconds of one core to decode all clips in so many parts, and the digest of the file that they make."""
+def decoded(corpus: Path, parts: int, scratch: Path) -> tuple[float, str]:
+    """Seconds of one core to decode all clips in so many parts, and the digest of what trainings read."""
     import pandas as pd
 
-    from models.data.clip_cache import decode_shard, shared_clips
+    from models.data.clip_shards import ClipShards, have_shards, sharded_clips, shards_of
     from models.settings import ClipSettings
 
-    rows = pd.read_parquet(corpus / "videos")
-    videos = [(row.video_id, str(corpus / row.media_uri)) for row in rows.itertuples()]
-    store, settings = scratch / f"store-{shards}", ClipSettings()
+    catalogue, clips = scratch / "catalogue.parquet", scratch / f"clips-{parts}"
+    rows = pd.read_parquet(corpus / "videos").sort_values("published_at")
+    rows.assign(media_uri=f"{corpus}/" + rows.media_uri).to_parquet(catalogue)
+    store, settings, shards = (scratch / f"store-{parts}").as_uri(), ClipSettings(), shards_of(catalogue)
     started = time.process_time()
-    for shard in range(shards if shards > 1 else 0):
-        decode_shard(videos, settings, store, shard, shards)
-    path = scratch / f"clips-{shards}"
-    shared_clips(videos, path, settings, store, shards=shards)
+    for part in range(parts):
+        list(have_shards(shards[part::parts], settings, store))
+    sharded_clips(catalogue, clips, settings, store)
     taken = time.process_time() - started
-    return taken, file_digest(path)
+    read, digest = ClipShards(clips), hashlib.sha256()
+    for video_id in read.video_ids:
+        digest.update(read.frames([video_id]).tobytes())
+    return taken, digest.hexdigest()
 
 
 def base_flops() -> float:

@@ -12,16 +12,16 @@ def decode_clips(
     modalities: list,
     validation: str,
     clip_store: str,
-    parts: list,
+    parts: list,  # noqa: ARG001 - Kubeflow waits for what is an input
     clips: Output[Dataset],
     set_aside: Output[Dataset],
 ) -> None:
     """Videos that open but do not decode are set aside; more of them than the limit stop the run.
 
-    Below ``clip_store`` ('' for nowhere) clips are kept for other tasks with the same videos and clip settings, and
-    parts are looked for that other pods decoded: ``parts`` says how many videos each of them has, [] for none. Clips
-    that are not stored (``clips.stored``) are decoded by the trainings instead. Where frames are not among the
-    modalities nothing is decoded, and ``clips`` is empty.
+    Below ``clip_store`` clips are kept for other tasks with the same videos and clip settings: of a folder ``clips`` is
+    a link to them; of a URL it says where each clip is, and what other pods decoded (``parts``, to be waited for) is
+    found there. With '' they are in ``clips`` alone. Clips that are not stored (``clips.stored``) are decoded by the
+    trainings instead. Where frames are not among the modalities nothing is decoded, and ``clips`` is empty.
     """
     from pathlib import Path
 
@@ -31,6 +31,7 @@ def decode_clips(
     from corpus.settings import ValidationSettings
     from corpus.validation.raw_window import require_few_faults, write_set_aside
     from models.data.clip_cache import shared_clips
+    from models.data.clip_shards import sharded_clips
     from models.data.clip_stream import write_sources
     from models.data.clips import write_clips
     from models.settings import ClipSettings
@@ -44,8 +45,11 @@ def decode_clips(
         write_sources(videos, Path(clips.path), settings)
     elif clip_store and videos:
         progress = counter("decoded", len(rows))
-        faults, found = shared_clips(videos, Path(clips.path), settings, Path(clip_store), progress, len(parts) or 1)
-        print(f"{len(videos) - len(faults)} clips{', decoded by an earlier run' if found else ''}", flush=True)
+        if "://" in clip_store:
+            faults, found = sharded_clips(Path(catalogue.path), Path(clips.path), settings, clip_store, progress)
+        else:
+            faults, found = shared_clips(videos, Path(clips.path), settings, Path(clip_store), progress)
+        print(f"{len(videos) - len(faults)} clips{', decoded before' if found else ''}", flush=True)
     else:
         faults = write_clips(videos, Path(clips.path), settings, counter("decoded", len(rows)))
     aside = pd.DataFrame(faults, columns=["video_id", "reason"], dtype="string")

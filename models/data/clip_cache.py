@@ -1,4 +1,4 @@
-"""Decoded clips that several tasks share: the same videos with the same clip settings are decoded once."""
+"""Decoded clips that several tasks of a machine share: the same videos and clip settings are decoded once."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.files import locked, whole
 from common.source import code_digest
-from models.data.clips import WRITE_BATCH, join_clips, write_clips
+from models.data.clips import write_clips
 from models.settings import ClipSettings
 
 CLIPS, FAULTS = "clips.arrow", "faults.json"
@@ -23,29 +23,19 @@ def shared_clips(
     settings: ClipSettings,
     store: Path,
     progress: Callable[[int], None] = lambda _: None,
-    shards: int = 1,
 ) -> tuple[Faults, bool]:
     """As ``write_clips``, but what ``store`` holds for these videos and settings is taken from there.
 
     A video whose local file has another size or time of writing is another video: a file that was mended is read anew.
-    ``path`` becomes a hard link to the file in the store where the file system allows it, else a copy. Of several
-    ``shards`` those that ``decode_shard`` left are put together; the others are decoded here. The file is the same.
+    ``path`` becomes a hard link to the file in the store where the file system allows it, else a copy.
 
     Returns:
         (video_id, reason) of the videos that could not be decoded, and whether the clips were in the store.
     """
 
-    def make(partial: Path) -> Faults:
-        if shards == 1:
-            return write_clips(videos, partial / CLIPS, settings, progress)
-        parts = [decode_shard(videos, settings, store, number, shards) for number in range(shards)]
-        join_clips([part / CLIPS for part in parts], partial / CLIPS)
-        return [fault for part in parts for fault in _faults(part)]
-
-    kept, found = _kept(videos, settings, store, make)
-    if not found and shards > 1:
-        for number in range(shards):
-            shutil.rmtree(store / _key(shard_of(videos, number, shards), settings), ignore_errors=True)
+    kept, found = _kept(
+        videos, settings, store, lambda partial: write_clips(videos, partial / CLIPS, settings, progress)
+    )
     path.unlink(missing_ok=True)
     try:
         os.link(kept / CLIPS, path)
@@ -54,35 +44,9 @@ def shared_clips(
     return _faults(kept), found
 
 
-def decode_shard(
-    videos: Videos,
-    settings: ClipSettings,
-    store: Path,
-    shard: int,
-    shards: int,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Path:
-    """Have the clips of one of ``shards`` parts of the videos in the store. Returns their folder there.
-
-    Where the store has those of all videos nothing is decoded.
-    """
-    whole_window = store / _key(videos, settings)
-    if whole_window.is_dir():
-        return whole_window
-    part = shard_of(videos, shard, shards)
-    return _kept(part, settings, store, lambda partial: write_clips(part, partial / CLIPS, settings, progress))[0]
-
-
-def shard_of(videos: Videos, shard: int, shards: int) -> Videos:
-    """A part of the videos in their order, cut where ``write_clips`` ends a batch."""
-    batches = -(-len(videos) // WRITE_BATCH)
-    start, stop = (WRITE_BATCH * (batches * number // shards) for number in (shard, shard + 1))
-    return videos[start:stop]
-
-
 def _kept(videos: Videos, settings: ClipSettings, store: Path, make: Callable[[Path], Faults]) -> tuple[Path, bool]:
     """The folder of these videos' clips in the store, which ``make`` fills if it is not there; whether it was."""
-    kept = store / _key(videos, settings)
+    kept = store / key(videos, settings)
     store.mkdir(parents=True, exist_ok=True)
     with locked(store / f"{kept.name}.lock"):
         found = kept.is_dir()
@@ -107,7 +71,7 @@ def unused(store: Path) -> list[Path]:
     return [*left, *(store / f"{each.name}.lock" for each in left), *sorted(store.glob(".*"))]
 
 
-def _key(videos: Videos, settings: ClipSettings) -> str:
+def key(videos: Videos, settings: ClipSettings) -> str:
     """A digest of the videos, the settings, and the code that decodes."""
     digest = hashlib.sha256(f"{settings.model_dump_json()} {code_digest('models.data.clips')}".encode())
     for video_id, source in videos:

@@ -2,11 +2,11 @@
 
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import av
 import fsspec
@@ -160,18 +160,6 @@ def write_clips(
     return faults
 
 
-def join_clips(parts: Sequence[Path], path: Path) -> None:
-    """One file of the clips of several, in their order, without holding more than a batch."""
-    with pa.OSFile(str(parts[0]), "rb") as first:
-        schema = pa.ipc.open_file(first).schema
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for part in parts:
-            with pa.memory_map(str(part)) as source:
-                reader = pa.ipc.open_file(source)
-                for number in range(reader.num_record_batches):
-                    writer.write_batch(reader.get_batch(number))
-
-
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
     batch: list[Any] = []
     for item in items:
@@ -183,24 +171,42 @@ def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-class ClipStore:
-    """Random access to the clips of one file, without loading it: frames stay on disk until asked for."""
+class Clips:
+    """Random access to clips by video. ``column`` of the Arrow file says where they are: in it, or elsewhere."""
+
+    column: ClassVar[str]
 
     def __init__(self, path: Path) -> None:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        self.settings = ClipSettings.model_validate_json(table.schema.metadata[b"clip_settings"])
-        self.video_ids: list[str] = table["video_id"].to_pylist()
-        shape = (-1, self.settings.frames, self.settings.image_size, self.settings.image_size, 3)
-        chunks = table["frames"].chunks
-        self._chunks = [np.frombuffer(chunk.buffers()[1], np.uint8).reshape(shape) for chunk in chunks]
-        self._ends = np.cumsum([len(chunk) for chunk in chunks])
-        self._index = {video_id: row for row, video_id in enumerate(self.video_ids)}
+        self.table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        self.settings = ClipSettings.model_validate_json(self.table.schema.metadata[b"clip_settings"])
+        self.video_ids: list[str] = self.table["video_id"].to_pylist()
+        self.rows = {video_id: row for row, video_id in enumerate(self.video_ids)}
 
     def __contains__(self, video_id: str) -> bool:
-        return video_id in self._index
+        return video_id in self.rows
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of a clip: frames, height, width, 3."""
+        return (self.settings.frames, self.settings.image_size, self.settings.image_size, 3)
 
     def frames(self, video_ids: Iterable[str]) -> np.ndarray:
         """uint8 array (videos, frames, height, width, 3) of the named videos, in the order given."""
-        rows = np.array([self._index[video_id] for video_id in video_ids])
+        raise NotImplementedError
+
+
+class ClipStore(Clips):
+    """The clips of one file, without loading it: frames stay on disk until asked for."""
+
+    column = "frames"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        chunks = self.table["frames"].chunks
+        self._chunks = [np.frombuffer(chunk.buffers()[1], np.uint8).reshape(-1, *self.shape) for chunk in chunks]
+        self._ends = np.cumsum([len(chunk) for chunk in chunks])
+
+    def frames(self, video_ids: Iterable[str]) -> np.ndarray:
+        rows = np.array([self.rows[video_id] for video_id in video_ids])
         chunks = np.searchsorted(self._ends, rows, side="right")
         return np.stack([self._chunks[c][row - self._ends[c]] for c, row in zip(chunks, rows, strict=True)])

@@ -6,20 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from common.artifacts import RAW_COLUMNS
+from models.data.clip_shards import ClipShards
 from models.data.clip_stream import ClipStream
-from models.data.clips import ClipStore
+from models.data.clips import Clips, ClipStore
 from models.data.ngrams import Counts, count_ngrams, padded
 from models.data.tensors import Batch
 from models.data.text import encode
 from models.settings import ModelSettings
 
-Clips = ClipStore | ClipStream
 WIDE_LOGITS = "wide_logits"  # the extra that stands for a wide path's n-grams
 
 
@@ -85,7 +86,10 @@ def open_clips(path: Path, settings: ModelSettings) -> Clips | None:
     """The clips, if frames are among the modalities."""
     if "frames" not in settings.modalities:
         return None
-    return ClipStore(path) if settings.clips.stored else ClipStream(path)
+    with pa.memory_map(str(path)) as source:
+        columns = pa.ipc.open_file(source).schema.names
+    kinds: tuple[type[Clips], ...] = (ClipStore, ClipShards, ClipStream)
+    return next(kind for kind in kinds if kind.column in columns)(path)
 
 
 def read_catalogue(catalogue: Path, clips: Clips | None, columns: Sequence[str] = RAW_COLUMNS) -> pd.DataFrame:

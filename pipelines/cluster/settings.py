@@ -44,7 +44,7 @@ class Pods(BaseModel, frozen=True, extra="forbid"):
     # X-VLM base with AdamW's moments takes 4 GiB; the rest is for batches and workers. Trainings resume when repeated.
     training: PodSettings = PodSettings(memory="16Gi", retries=3)
     steps: PodSettings = PodSettings(retries=2)
-    decoding_shards: int = Field(1, ge=1, le=1000, description="pods that decode clips side by side")
+    decoding: int = Field(1, ge=1, le=1000, description="pods that decode clips side by side")
 
 
 class ServingPods(BaseModel, frozen=True, extra="forbid"):
@@ -81,7 +81,7 @@ class Cluster(BaseModel, frozen=True, extra="forbid"):
     service_account: str | None = None
     corpora: str = "/mnt/cpfd/corpora"
     checkpoints: str = "/mnt/cpfd/checkpoints"
-    clip_store: str = "/mnt/cpfd/clips"
+    clip_store: str = Field("file:///mnt/cpfd/clips", description="a URL: clips are read from there, not copied")
     feature_registry: str = "/mnt/cpfd/feast/registry.db"
     feature_profile: Literal["local", "spark"] = "local"
     tracking_uri: str = "http://mlflow:5000"
@@ -91,6 +91,13 @@ class Cluster(BaseModel, frozen=True, extra="forbid"):
     trainer_api: Literal["v2.0", "v2.1", "v2.2"] = Field("v2.2", description="of Kubeflow Trainer; v2.2 and newer")
     trainer_runtime: str = "torch-distributed"
     serving: ServingPods = ServingPods()
+
+    @field_validator("clip_store")
+    @classmethod
+    def _clips_by_url(cls, store: str) -> str:
+        if "://" not in store:
+            raise ValueError("it must be a URL, as s3://bucket/clips or file:///mnt/cpfd/clips")
+        return store
 
     @field_validator("tracking_uri", "ledger_uri")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Any
 from kfp import dsl
 
 from components.decode_clips import decode_clips
-from components.decode_shard import decode_shard
+from components.decode_part import decode_part
 from components.retrieve_features import retrieve_features
 from components.select_window import select_window
 from components.validate_data import validate_data
@@ -32,7 +32,7 @@ class Prepared:
 def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepared:
     """The steps up to decoding, within a pipeline function; expensive steps wait until all data has passed.
 
-    On a cluster decoding is spread over ``pods.decoding_shards`` pods.
+    On a cluster decoding is spread over ``pods.decoding`` pods.
     """
     recipe, classes, validation = task.recipe.model_dump_json(), list(task.classes), task.validation.model_dump_json()
     window = select_window(
@@ -60,9 +60,9 @@ def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepa
     catalogue = checked.outputs["sound_catalogue"]
     features, features_checked = _checked_features(task, inputs, catalogue, window.outputs["previous"])
     stored = "frames" in task.modalities and task.clips.stored
-    shards = task.pods.decoding_shards if cluster is not None and stored else 1
+    pods = task.pods.decoding if cluster is not None and stored else 1
     clips = {"catalogue": catalogue, "clip_settings": task.clips.model_dump_json(), "clip_store": inputs.clip_store}
-    parts = _decoded_in_parts(clips, shards, features_checked) if shards > 1 else []
+    parts = _decoded_in_parts(clips, pods, features_checked) if pods > 1 else []
     decoded = decode_clips(**clips, modalities=list(task.modalities), validation=validation, parts=parts)
     decoded.after(features_checked)
     return Prepared(
@@ -76,10 +76,10 @@ def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepa
     )
 
 
-def _decoded_in_parts(clips: dict[str, Any], shards: int, ready: dsl.PipelineTask) -> dsl.Collected:
+def _decoded_in_parts(clips: dict[str, Any], parts: int, ready: dsl.PipelineTask) -> dsl.Collected:
     """A step for each part, once ``ready`` is done; all of their outputs."""
-    with dsl.ParallelFor(list(range(shards)), name="decoding") as shard:
-        decoded = decode_shard(**clips, shard=shard, shards=shards).after(ready)
+    with dsl.ParallelFor(list(range(parts)), name="decoding") as part:
+        decoded = decode_part(**clips, part=part, parts=parts).after(ready)
     return dsl.Collected(decoded.output)
 
 

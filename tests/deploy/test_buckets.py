@@ -5,13 +5,18 @@ The bucket is moto's, which is a mock of S3; PostgreSQL is a real one.
 
 import boto3
 import pytest
+import torch
 import yaml
 from moto.server import ThreadedMotoServer
 from processes import free_port, mlflow_server, new_database
 from run_records import TASK, archive, digest_of, record
+from s3fs import S3FileSystem
 from source_code import ROOT
 
+from models.data.clip_shards import ClipShards, sharded_clips
 from models.data.clips import decode_clip, probe
+from models.data.loading import Loader
+from models.data.run_data import open_run
 from models.settings import ClipSettings
 from pipelines.cluster.promoted import storage_uri
 from pipelines.cluster.settings import Cluster, ServingPods
@@ -38,6 +43,7 @@ def bucket(monkeypatch):
     client.create_bucket(Bucket=BUCKET)
     yield client
     server.stop()
+    S3FileSystem.clear_instance_cache()  # the next server listens elsewhere
 
 
 @pytest.fixture
@@ -69,6 +75,22 @@ def test_an_archive_is_kept_in_a_bucket_and_rendered_where_kserve_finds_it(serve
     place = storage_uri(archive_location(server, connect(server).get_model_version(TASK, version)), cloud)
     name, _, key = place.removeprefix("s3://").partition("/")
     assert bucket.get_object(Bucket=name, Key=f"{key}/{TASK}.mar")["Body"].read() == b"bytes"
+
+
+def test_clips_in_a_bucket_are_read_by_the_workers_of_a_training(bucket, artifacts, task, tmp_path):
+    """Also by workers that a process became which had read from the bucket before."""
+    catalogue = artifacts / "catalogue.parquet"
+    sharded_clips(catalogue, tmp_path / "clips", task.clips, f"s3://{BUCKET}/clips")
+    ours, whole = (
+        open_run(catalogue, tmp_path / "clips", task.recipe),
+        open_run(catalogue, artifacts / "clips.arrow", task.recipe),
+    )
+    assert isinstance(ours.videos.clips, ClipShards)
+    batches = torch.arange(40).split(8)
+    for workers in (0, 2):
+        loaders = (Loader(data.videos, batches, workers, torch.device("cpu")) for data in (ours, whole))
+        for (_, one), (_, other) in zip(*loaders, strict=True):
+            assert torch.equal(one["frames"], other["frames"])
 
 
 def test_a_video_in_a_bucket_is_the_clip_of_the_file(bucket, catalogue):

@@ -31,7 +31,7 @@ def cluster(tmp_path_factory, workspace) -> Cluster:
     return Cluster(
         corpora=str(workspace.folder / "corpora"),
         checkpoints=str(folder / "checkpoints"),
-        clip_store=str(folder / "clips"),
+        clip_store=(folder / "clips").as_uri(),
         feature_registry=str(folder / "feast" / "registry.db"),
         tracking_uri=f"sqlite:///{folder}/mlflow.db",
         ledger_uri=f"sqlite:///{folder}/ledger.db",

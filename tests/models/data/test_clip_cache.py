@@ -6,7 +6,7 @@ import pytest
 
 from models.data import clip_cache
 from models.data.clip_cache import CLIPS, shared_clips, unused
-from models.data.clips import ClipStore, write_clips
+from models.data.clips import ClipStore
 from models.settings import ClipSettings
 
 SETTINGS = ClipSettings(frames=2, image_size=32)
@@ -68,26 +68,3 @@ def test_a_decoding_that_was_killed_leaves_nothing_that_passes_for_whole(videos,
     _, found = shared_clips(videos, tmp_path / "a", SETTINGS, tmp_path / "store")
     assert not found
     assert len(ClipStore(tmp_path / "a").video_ids) == 4
-
-
-@pytest.mark.parametrize("shards", [2, 8])
-def test_parts_decoded_elsewhere_make_the_same_file_and_leave_nothing(videos, tmp_path, monkeypatch, shards):
-    monkeypatch.setattr(clip_cache, "WRITE_BATCH", 2)
-    monkeypatch.setattr("models.data.clips.WRITE_BATCH", 2)
-    whole, _ = shared_clips(videos, tmp_path / "whole", SETTINGS, tmp_path / "one")
-    store = tmp_path / "store"
-    parts = [clip_cache.shard_of(videos, shard, shards) for shard in range(shards)]
-    assert [video for part in parts for video in part] == videos
-    for shard in range(1, shards):  # the pod of the first never came
-        clip_cache.decode_shard(videos, SETTINGS, store, shard, shards)
-    decoded = []
-    monkeypatch.setattr(
-        clip_cache, "write_clips", lambda given, *more: decoded.append(given) or write_clips(given, *more)
-    )
-    found, known = shared_clips(videos, tmp_path / "joined", SETTINGS, store, shards=shards)
-    assert (tmp_path / "joined").read_bytes() == (tmp_path / "whole").read_bytes()
-    assert (found, known) == (whole, False)
-    assert decoded in ([parts[0]], [])  # an empty part may be another's
-    assert len([each for each in store.iterdir() if each.is_dir()]) == 1
-    clip_cache.decode_shard(videos, SETTINGS, store, 0, shards)  # of another task with the same videos
-    assert len([each for each in store.iterdir() if each.is_dir()]) == 1

@@ -108,7 +108,7 @@ def test_what_is_no_pod_is_refused(key, value):
 
 
 def test_decoding_is_spread_over_as_many_pods_as_the_task_asks_for(big, tmp_path):
-    pods = big.pods.model_copy(update={"decoding_shards": 8})
+    pods = big.pods.model_copy(update={"decoding": 8})
     spread = parsed(compile_task(big.model_copy(update={"pods": pods}), tmp_path / "p.yaml", Cluster(image=IMAGE)))
     run = spread.components["comp-exit-handler-1"].dag.tasks
     (loop,) = [name for name, each in run.items() if each.HasField("parameter_iterator")]
@@ -116,4 +116,4 @@ def test_decoding_is_spread_over_as_many_pods_as_the_task_asks_for(big, tmp_path
     assert "validate-features" in run[loop].dependent_tasks
     assert run["decode-clips"].inputs.parameters["parts"].task_output_parameter.producer_task == loop
     (inside,) = spread.components[run[loop].component_ref.name].dag.tasks
-    assert inside == "decode-shard"
+    assert inside == "decode-part"

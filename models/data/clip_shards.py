@@ -1,0 +1,156 @@
+"""Clips below a URL, as in a bucket: decoded in shards by many pods, and read clip by clip while training.
+
+No pod holds or copies all of them. A shard is an Arrow file of clips, and a JSON file that says where each clip begins;
+it is named by its videos, so that whoever needs the same one finds it, and others decode it meanwhile to the same end.
+"""
+
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from fsspec.core import url_to_fs
+
+from common.errors import UserError
+from common.files import whole
+from models.data.clip_cache import Faults, Videos, key
+from models.data.clips import Clips, write_clips
+from models.settings import ClipSettings
+
+SHARD = 2_048  # clips: 2.5 GB of 8 frames at 224 pixels, which any pod's disk holds until they are in the bucket
+
+
+class Shard(NamedTuple):
+    """Where the clips of a shard are: the URL of its file, and the first byte of each video's clip."""
+
+    url: str
+    starts: dict[str, int]
+    faults: Faults
+
+
+def shards_of(catalogue: Path) -> list[Videos]:
+    """The catalogue's videos, cut where a day ends and after SHARD of them.
+
+    A window a week later has the same shards but for those of the new week.
+    """
+    columns = pq.read_table(catalogue, columns=["video_id", "media_uri", "published_at"])
+    ids, sources = columns["video_id"].to_pylist(), columns["media_uri"].to_pylist()
+    days = pc.floor_temporal(columns["published_at"], unit="day").to_pylist()
+    found: list[Videos] = []
+    for _, rows in groupby(range(len(ids)), key=days.__getitem__):
+        own = [(ids[row], sources[row]) for row in rows]
+        found += [own[first : first + SHARD] for first in range(0, len(own), SHARD)]
+    return found
+
+
+def sharded_clips(
+    catalogue: Path, path: Path, settings: ClipSettings, store: str, progress: Callable[[int], None] = lambda _: None
+) -> tuple[Faults, bool]:
+    """Have the clips of all videos in the store, and write to ``path`` where each is.
+
+    Returns:
+        (video_id, reason) of the videos that could not be decoded, and whether all shards were in the store.
+    """
+    had = list(have_shards(shards_of(catalogue), settings, store, progress))
+    write_index([shard for shard, _ in had], path, settings)
+    return [fault for shard, _ in had for fault in shard.faults], all(found for _, found in had)
+
+
+def have_shards(
+    shards: Iterable[Videos], settings: ClipSettings, store: str, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[tuple[Shard, bool]]:
+    """Each shard, decoded unless it is in the store; and whether it was there."""
+    done = 0
+    for videos in shards:
+        name = key(videos, settings)
+        found = _read(store, name)
+        yield found or _decode(videos, settings, store, name), found is not None
+        done += len(videos)
+        progress(done)
+
+
+def write_index(shards: Iterable[Shard], path: Path, settings: ClipSettings) -> None:
+    """Write where each clip is, in the place of the clips; the file appears only when it is whole."""
+    schema = pa.schema(
+        [("video_id", pa.string()), ("shard", pa.dictionary(pa.int32(), pa.string())), ("start", pa.int64())],
+        metadata={"clip_settings": settings.model_dump_json()},
+    )
+    urls: list[str] = []
+    rows: list[tuple[str, int, int]] = []
+    for number, shard in enumerate(shards):
+        urls.append(shard.url)
+        rows += [(video_id, number, start) for video_id, start in shard.starts.items()]
+    ids, numbers, starts = zip(*rows, strict=True) if rows else ((), (), ())
+    where = pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(urls, pa.string()))
+    table = pa.table([pa.array(ids, pa.string()), where, pa.array(starts, pa.int64())], schema=schema)
+    with whole(path) as partial, pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_table(table)
+
+
+class ClipShards(Clips):
+    """Clips by the shard that each is in, of which its bytes alone are read."""
+
+    column = "shard"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        shards = self.table["shard"].combine_chunks()
+        self._urls: list[str] = shards.dictionary.to_pylist()
+        self._shards, self._starts = shards.indices.to_numpy(), self.table["start"].to_numpy()
+
+    def frames(self, video_ids: Iterable[str]) -> np.ndarray:
+        rows = [self.rows[video_id] for video_id in video_ids]
+        # Asked for in every batch: the connections of a process are not those of the worker that it becomes.
+        files, _ = url_to_fs(self._urls[0])
+        paths = [files._strip_protocol(self._urls[self._shards[row]]) for row in rows]
+        starts = [int(self._starts[row]) for row in rows]
+        size = int(np.prod(self.shape))
+        try:
+            read = files.cat_ranges(paths, starts, [start + size for start in starts], on_error="raise")
+        except FileNotFoundError as error:
+            message = f"clips of this run are gone from the clip store ({error}): run it anew, without the cache"
+            raise UserError(message) from error
+        return np.stack([np.frombuffer(each, np.uint8).reshape(self.shape) for each in read])
+
+
+def _read(store: str, name: str) -> Shard | None:
+    files, folder = url_to_fs(store)
+    try:
+        return Shard(**json.loads(files.cat_file(f"{folder}/{name}.json")))
+    except (FileNotFoundError, json.JSONDecodeError):  # not there, or somebody writes it just now
+        return None
+
+
+def _decode(videos: Videos, settings: ClipSettings, store: str, name: str) -> Shard:
+    """The file of clips has a name of its own, so that of two who decode the same shard neither overwrites it."""
+    files, folder = url_to_fs(store)
+    file = f"{folder}/{name}-{secrets.token_hex(4)}.arrow"
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / "clips.arrow"
+        faults = write_clips(videos, local, settings)
+        shard = Shard(files.unstrip_protocol(file), _starts(local), faults)
+        files.makedirs(folder, exist_ok=True)
+        files.put_file(str(local), file)
+    files.pipe_file(f"{folder}/{name}.json", json.dumps(shard._asdict()).encode())
+    return shard
+
+
+def _starts(clips: Path) -> dict[str, int]:
+    """The first byte of each video's clip in a file of ``write_clips``."""
+    file = pa.memory_map(str(clips)).read_buffer()
+    reader = pa.ipc.open_file(file)
+    found: dict[str, int] = {}
+    for number in range(reader.num_record_batches):
+        batch = reader.get_batch(number)
+        frames: Any = batch.column("frames")
+        first, width = frames.buffers()[1].address - file.address, frames.type.byte_width
+        ids: Sequence[str] = batch.column("video_id").to_pylist()
+        found |= {video_id: first + row * width for row, video_id in enumerate(ids)}
+    return found

@@ -81,7 +81,7 @@ def validate_data(corpus: Path) -> None:
     with tempfile.TemporaryDirectory(dir=corpus) as scratch:
         component.python_func(
             catalogue=SimpleNamespace(path=str(corpus / "catalogue.parquet")),
-            task="spam", classes=list(CLASSES), modalities=["title", "overlay_text"],
+            labels="spam", classes=list(CLASSES), modalities=["title", "overlay_text"],
             window_start=START.isoformat(), window_end=END.isoformat(),
             validation=ValidationSettings().model_dump_json(),
             **{name: SimpleNamespace(path=f"{scratch}/{name}") for name in outputs},

@@ -42,7 +42,7 @@ def compare_variants(
     task = json.loads(settings)
     peers = peer_rows(Path(catalogue.path), pd.read_parquet(peer_scores.path), tuple(task["classes"]), 0)
     study = Study(
-        facts={**json.loads(Path(facts.path).read_text()), "code_version": code_version},
+        facts={**json.loads(Path(facts.path).read_text()), "task": task["task"], "code_version": code_version},
         settings=task,
         targets=SoftTargets.read(Path(soft_targets.path)),
         cost={**json.loads(Path(cost.path).read_text()), "dense_features_milliseconds": retrieval_milliseconds},

@@ -44,7 +44,8 @@ def gate(
     from reports.evidence import Evidence, render_report
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
-    task, known = json.loads(settings), {**json.loads(Path(facts.path).read_text()), "code_version": code_version}
+    task = json.loads(settings)
+    known = {**json.loads(Path(facts.path).read_text()), "task": task["task"], "code_version": code_version}
     warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
     table = pq.read_table(scores.path)
     look = count_look(ledger_uri, task["task"], rows_digest(table), weights_digest(Path(distilled.path)))

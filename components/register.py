@@ -40,7 +40,8 @@ def register(
     from promotion.records import RunRecord, record_run
     from reports.card import model_card
 
-    task, known = json.loads(settings), {**json.loads(Path(facts.path).read_text()), "code_version": code_version}
+    task = json.loads(settings)
+    known = {**json.loads(Path(facts.path).read_text()), "task": task["task"], "code_version": code_version}
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
     verdict = Verdict.model_validate_json(Path(decision.path).read_text())
     Path(card.path).write_text(model_card(known, task, result, verdict))

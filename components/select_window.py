@@ -10,7 +10,6 @@ from components.base import component
 @component()
 def select_window(
     corpus: str,
-    task: str,
     labels: str,
     classes: list,
     window_end: str,
@@ -26,10 +25,10 @@ def select_window(
 ) -> NamedTuple("Window", window_start=str):  # type: ignore[valid-type]
     """``facts`` says what the run is a function of, but for settings and code version.
 
-    ``labels`` is the corpus's name for the task's labels. ``snapshot`` is the digest of the tables the run was started
-    for ('' where nobody knows it yet): it makes the step's cache see changed data, and the step refuse it if it
-    changed since. ``window_start`` is that of the earliest rows that may be there. ``previous`` holds that many videos
-    of the window before, to compare features with.
+    ``labels`` is the corpus's name for the task's labels: tasks that share it share this step in a cache. ``snapshot``
+    is the digest of the tables the run was started for ('' where nobody knows it yet): it makes the step's cache see
+    changed data, and the step refuse it if it changed since. ``window_start`` is that of the earliest rows that may be
+    there. ``previous`` holds that many videos of the window before, to compare features with.
     """
     import json
     from datetime import datetime
@@ -50,7 +49,6 @@ def select_window(
     previous_window(folder, labels, start, months, previous_videos, seed).to_parquet(previous.path, index=False)
     print(f"{sum(counts.values())} videos in [{start:%Y-%m-%d}, {end:%Y-%m-%d}): {counts}", flush=True)
     told = {
-        "task": task,
         "corpus": manifest.model_dump(exclude={"dense"}),
         "window_start": start.isoformat(),
         "window_end": end.isoformat(),

@@ -8,7 +8,7 @@ from components.base import component
 @component()
 def validate_data(
     catalogue: Input[Dataset],
-    task: str,
+    labels: str,
     classes: list,
     modalities: list,
     window_start: str,
@@ -54,6 +54,6 @@ def validate_data(
     Path(data_docs_page.path).write_text(checks_page("The raw window", found))
     Path(findings.path).write_text(json.dumps([asdict(each) for each in failed(found)], indent=1))
     raise_if_critical(found, "raw window")
-    require_every_class(facts.loc[facts.set_aside.isna(), ["split", "label"]], task, tuple(classes))
+    require_every_class(facts.loc[facts.set_aside.isna(), ["split", "label"]], labels, tuple(classes))
     aside = write_sound(Path(catalogue.path), facts.set_aside, Path(sound_catalogue.path))
     write_set_aside(aside, Path(set_aside.path), len(facts))

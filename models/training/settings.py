@@ -50,6 +50,10 @@ class Recipe(ModelSettings, frozen=True, extra="forbid"):
     judge: Judge = Field("f1", description="what thresholds are chosen for and models are judged by")
     operating_point: OperatingPoint | None = Field(None, description="where to decide; None: where ``judge`` is best")
 
+    def of_labels(self) -> Self:
+        """What a training on labels alone is a function of: recipes that differ in distillation share a baseline."""
+        return self.model_copy(update={"distillation": DistillationSettings()})
+
     @model_validator(mode="after")
     def _point_of_two(self) -> Self:
         if self.operating_point is not None and len(self.classes) != 2:

@@ -37,7 +37,6 @@ def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepa
     recipe, classes, validation = task.recipe.model_dump_json(), list(task.classes), task.validation.model_dump_json()
     window = select_window(
         corpus=inputs.corpus,
-        task=task.task,
         labels=task.labels,
         classes=classes,
         window_end=inputs.window_end,
@@ -50,7 +49,7 @@ def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepa
     )
     checked = validate_data(
         catalogue=window.outputs["catalogue"],
-        task=task.task,
+        labels=task.labels,
         classes=classes,
         modalities=list(task.modalities),
         window_start=window.outputs["window_start"],

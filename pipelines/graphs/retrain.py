@@ -92,7 +92,8 @@ def _trained_networks(
 ) -> tuple[dict[str, Any], Any, dsl.PipelineTask]:
     """Baseline and distilled student, what the teacher says of all rows, and the step that distils."""
     rows, privileged, seed, checkpoints = prepared.rows, prepared.privileged, inputs.seed, inputs.checkpoints
-    baseline = train_baseline(**rows, seed=seed, checkpoints=checkpoints)
+    of_labels = {**rows, "recipe": task.recipe.of_labels().model_dump_json()}
+    baseline = train_baseline(**of_labels, seed=seed, checkpoints=checkpoints)
     teacher = train_teacher(**rows, privileged=privileged, seed=seed, checkpoints=checkpoints)
     taught = {"privileged": privileged, "teacher": teacher.outputs["teacher"]}
     scored = score_teacher(**rows, **taught, seed=seed, checkpoints=checkpoints)

@@ -10,14 +10,14 @@ from corpus.contract import snapshot_id
 from corpus.settings import WindowSettings
 
 
-def test_a_window_is_selected_by_the_labels_and_recorded_under_the_task(corpus, tmp_path):
+def test_a_window_is_selected_by_the_labels(corpus, tmp_path):
     outputs = {name: SimpleNamespace(path=str(tmp_path / name)) for name in ("catalogue", "previous", "facts")}
     select_window.python_func(
-        corpus=str(corpus), task="mine", labels="topic", classes=["sport", "music"],
+        corpus=str(corpus), labels="topic", classes=["sport", "music"],
         window_end="2026-07-01T00:00:00+00:00", months=1, window=WindowSettings().model_dump_json(), folds=2, seed=0,
         snapshot=snapshot_id(corpus), previous_videos=200, **outputs,
     )  # fmt: skip
     assert {"sport", "music"} <= set(pd.read_parquet(outputs["catalogue"].path).label.dropna())
     facts = json.loads((tmp_path / "facts").read_text())
-    assert facts["task"] == "mine"
+    assert facts["window_end"] == "2026-07-01T00:00:00+00:00"
     assert set(facts["corpus"]) == {"name", "simulated", "made_by", "description"}

@@ -32,7 +32,7 @@ def output(folder: Path, name: str) -> SimpleNamespace:
 def check(catalogue, task, modalities, folder) -> pd.DataFrame:
     sound = output(folder, "sound.parquet")
     validate_data.python_func(
-        catalogue=catalogue, task=task.task, classes=list(task.classes), modalities=modalities,
+        catalogue=catalogue, labels=task.labels, classes=list(task.classes), modalities=modalities,
         window_start=START.isoformat(), window_end=END.isoformat(), validation=task.validation.model_dump_json(),
         sound_catalogue=sound, set_aside=output(folder, "aside.parquet"), data_docs=output(folder, "docs"),
         data_docs_page=output(folder, "page.html"), findings=output(folder, "findings.json"),

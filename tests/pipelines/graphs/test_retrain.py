@@ -43,6 +43,20 @@ def test_the_steps_are_those_of_the_design(compiled):
     assert inside == {"package", "check-parity", "nominate"}
 
 
+def test_recipes_that_share_labels_share_what_comes_before_distillation(compiled, tmp_path):
+    """A cache then gives the second its window, its checked rows, its clips and its baseline."""
+    task = load_task("low_quality")
+    other = task.model_copy(
+        update={"task": "mine", "distillation": task.distillation.model_copy(update={"teacher_epochs": 1})}
+    )
+    assert other.recipe != task.recipe
+    theirs = steps_of(next(yaml.safe_load_all(compile_task(other, tmp_path / "mine.yaml").read_text())))
+    ours = steps_of(compiled[0])
+    alike = {name for name, step in ours.items() if step["inputs"] == theirs[name]["inputs"]}
+    assert {"select-window", "validate-data", "validate-features", "decode-clips", "train-baseline"} <= alike
+    assert not {"train-teacher", "score-teacher", "distill-student", "evaluate"} & alike
+
+
 def test_decoding_waits_for_the_features_to_pass(compiled):
     assert "validate-features" in steps_of(compiled[0])["decode-clips"]["dependentTasks"]
 

@@ -59,7 +59,7 @@ def tuned_text(original: Path, task: Task, tuned: Tuned, name: str) -> str:
     values = with_values({**values, "task": name, "labels": task.labels}, chosen)
     cut_short = f", {tuned.pruned} of them cut short" if tuned.pruned else ""
     found = (
-        "no other settings were better than the task's own"
+        "no others were better than the task's own on every fold"
         if tuned.best_trial == 1
         else f"{tuned.best_value:.4f} with these (trial {tuned.best_trial})"
     )

@@ -62,7 +62,8 @@ def run_trials(
         report: is given a line a trial.
 
     Returns:
-        what came of it, and a row a trial: trial (from 1), state, value, and what was drawn by its path.
+        what came of it (the best is better than the task's own settings on every fold, or is those), and a row a
+        trial: trial (from 1), state, value, and what was drawn by its path.
 
     Raises:
         TrainingError: the task's own settings cannot be trained. Others that cannot are a trial without a value.
@@ -118,9 +119,26 @@ def _counted(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def _best(counted: Sequence[FrozenTrial]) -> int:
-    """The position of the best trial, the first of equals."""
-    values = [each.value if each.state == TrialState.COMPLETE else None for each in counted]
-    return int(np.argmax([-np.inf if value is None else value for value in values]))
+    """The position of the best of the trials that are better than the task's own on every fold; its own if none is.
+
+    The best mean of many trials is partly luck, and luck on some folds is seldom luck on all.
+    """
+    own = _own(counted)
+    ours = _values(counted[own])
+    whole = [number for number, each in enumerate(counted) if each.state == TrialState.COMPLETE]
+    better = [number for number in whole if (_values(counted[number]) > ours).all()]
+    return max(better, key=lambda number: counted[number].value or -np.inf, default=own)
+
+
+def _own(counted: Sequence[FrozenTrial]) -> int:
+    """The position of the task's own settings."""
+    return next(n for n, each in enumerate(counted) if OWN in each.user_attrs and each.state == TrialState.COMPLETE)
+
+
+def _values(trial: FrozenTrial) -> np.ndarray:
+    """The value on each fold, out of the means so far that a trial reports."""
+    means = np.array([value for _, value in sorted(trial.intermediate_values.items())])
+    return np.diff(means * np.arange(1, len(means) + 1), prepend=0.0)
 
 
 def _line(counted: Sequence[FrozenTrial], trials: int, folds: int, space: Sequence[Searched], title: str) -> str:
@@ -149,7 +167,7 @@ def _shown(trial: FrozenTrial, setting: Searched) -> Any:
 def _tuned(study: optuna.Study, space: Sequence[Searched], folds: int, metric: str) -> Tuned:
     counted = _counted(study)
     best = _best(counted)
-    own = next(each for each in counted if OWN in each.user_attrs and each.state == TrialState.COMPLETE)
+    own = counted[_own(counted)]
     own_settings, settings = ({e.path: e.written(each.params[e.path]) for e in space} for each in (own, counted[best]))
     return Tuned(
         study=study.study_name, metric=metric, folds=folds, trials=len(counted),

@@ -67,7 +67,7 @@ def test_where_the_own_settings_are_the_best_the_file_says_so(mine):
     tuned = load_task(str(path)).recipe
     assert tuned.wide == task.recipe.wide
     assert {**tuned.model_dump(), "network": None} == {**task.recipe.model_dump(), "network": None}
-    assert "no other settings were better than the task's own" in path.read_text()
+    assert "no others were better than the task's own on every fold" in path.read_text()
 
 
 def test_a_file_that_is_there_is_kept_unless_it_is_the_same(mine):

@@ -64,6 +64,18 @@ def test_the_tasks_own_settings_come_first_and_the_best_is_found(url):
     assert table["method.mapping"][0] == "plain"
 
 
+def test_settings_that_are_worse_on_a_fold_are_not_taken_over(url):
+    """However good their mean is: here a higher rate wins two folds and loses the third."""
+
+    def judge(chosen: dict) -> Iterator[float]:
+        gain = float(np.log(chosen["training.rate"]))
+        yield from (0.5 + gain, 0.5 + gain, 0.5 - 0.1 * gain)
+
+    found, table = search(url, judge, 12)
+    assert table.value.max() > found.own_value
+    assert (found.best_trial, found.best, found.best_value) == (1, found.own, found.own_value)
+
+
 def test_poor_trials_are_cut_short_after_a_fold_and_never_the_own_one(url):
     judge = Judge()
     found, table = search(url, judge, 20)

@@ -32,6 +32,7 @@ def compare_variants(
 
     import pandas as pd
 
+    from components.shared.facts import read_run
     from models.distillation.soft_targets import SoftTargets
     from models.studies.study import peer_rows
     from reports.study import Study, render_study
@@ -39,10 +40,10 @@ def compare_variants(
     others = (scores_of_raw_teacher, scores_of_dense_teacher, scores_of_in_sample, scores_of_other_teacher)
     rivals = [pd.read_parquet(each.path) for each in others]
     own = [rival[rival.model != "teacher"] for rival in rivals]
-    task = json.loads(settings)
+    task, known = read_run(settings, facts.path, code_version)
     peers = peer_rows(Path(catalogue.path), pd.read_parquet(peer_scores.path), tuple(task["classes"]), 0)
     study = Study(
-        facts={**json.loads(Path(facts.path).read_text()), "task": task["task"], "code_version": code_version},
+        facts=known,
         settings=task,
         targets=SoftTargets.read(Path(soft_targets.path)),
         cost={**json.loads(Path(cost.path).read_text()), "dense_features_milliseconds": retrieval_milliseconds},

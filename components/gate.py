@@ -26,14 +26,14 @@ def gate(
 ) -> bool:
     """Whether the student passed. One that does not is a result, not an error: the run promotes nothing.
 
-    The return value stays unnamed: kfp's local runner resolves no other output in a condition, and silently
-    takes the condition for false.
+    The return value stays unnamed: kfp's local runner takes any other output in a condition for false.
     """
     import json
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
+    from components.shared.facts import read_run
     from models.evaluation.judging import Evaluation
     from promotion.champion import Champion
     from promotion.gate.deciding import decide
@@ -44,8 +44,7 @@ def gate(
     from reports.evidence import Evidence, render_report
 
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
-    task = json.loads(settings)
-    known = {**json.loads(Path(facts.path).read_text()), "task": task["task"], "code_version": code_version}
+    task, known = read_run(settings, facts.path, code_version)
     warnings = [each["sentence"] for each in json.loads(Path(findings.path).read_text())]
     table = pq.read_table(scores.path)
     look = count_look(ledger_uri, task["task"], rows_digest(table), weights_digest(Path(distilled.path)))

@@ -28,11 +28,11 @@ def register(
 
     ``version`` is '' if it did not pass. Card and ``baselines``, of drift, are signed with the evidence at approval.
     """
-    import json
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
+    from components.shared.facts import read_run
     from models.evaluation.judging import Evaluation
     from models.evaluation.reference import reference
     from promotion.gate.verdict import Verdict
@@ -40,8 +40,7 @@ def register(
     from promotion.records import RunRecord, record_run
     from reports.card import model_card
 
-    task = json.loads(settings)
-    known = {**json.loads(Path(facts.path).read_text()), "task": task["task"], "code_version": code_version}
+    task, known = read_run(settings, facts.path, code_version)
     result = Evaluation.model_validate_json(Path(evaluation.path).read_text())
     verdict = Verdict.model_validate_json(Path(decision.path).read_text())
     Path(card.path).write_text(model_card(known, task, result, verdict))

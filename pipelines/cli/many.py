@@ -1,6 +1,7 @@
 """'cpfd run --all': every task, and one table of how they ended."""
 
 import json
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def run_all(
     for each in many.run(chosen, options):
         found.append(each)
         err.print(f"{len(found)}/{len(chosen)} {each.task}: {_how(each)}", markup=False)
-    found.sort(key=lambda each: chosen.index(each.task))
+    found.sort(key=lambda each: each.task)
     if as_json:
         out.print(json.dumps([each.told or {"task": each.task, "error": each.error} for each in found]))
     else:
@@ -53,23 +54,31 @@ def run_all(
 
 
 def _with_corpus(workspace: "Workspace", folder: Path) -> list[str]:
-    """The tasks whose corpus is there, by name; one whose file cannot be read is among them, and will say so itself."""
+    """The tasks whose corpus is there; one whose file cannot be read is among them, and will say so itself.
+
+    Those that share labels stand far apart: the second finds in the cache what the first has made by then.
+    """
     from pipelines.task import TaskError, load_task, task_files
 
-    there: list[str] = []
+    there: list[tuple[int, str]] = []  # with how many of the same labels stand before it
     absent: list[str] = []
+    alike: Counter[tuple[str, str]] = Counter()
     for name in task_files(folder):
         try:
-            corpus = workspace.corpus(load_task(name, folder).corpus)
+            task = load_task(name, folder)
         except TaskError:
-            there.append(name)
+            there.append((0, name))
+            continue
+        if workspace.corpus(task.corpus).is_dir():
+            there.append((alike[task.corpus, task.labels], name))
+            alike[task.corpus, task.labels] += 1
         else:
-            (there if corpus.is_dir() else absent).append(name)
+            absent.append(name)
     if not there:
         raise UserError(f"no task has its corpus in {workspace.folder}: make one with 'cpfd corpus'")
     if absent:
         err.print(f"Left out, as their corpora are not here: {', '.join(absent)}", markup=False)
-    return there
+    return [name for _, name in sorted(there)]
 
 
 def _how(ended: "Ended") -> str:

@@ -81,7 +81,7 @@ def validate_data(corpus: Path) -> None:
     with tempfile.TemporaryDirectory(dir=corpus) as scratch:
         component.python_func(
             catalogue=SimpleNamespace(path=str(corpus / "catalogue.parquet")),
-            labels="spam", classes=list(CLASSES), modalities=["title", "overlay_text"],
+            labels="spam", clip_store="", parts=[], classes=list(CLASSES), modalities=["title", "overlay_text"],
             window_start=START.isoformat(), window_end=END.isoformat(),
             validation=ValidationSettings().model_dump_json(),
             **{name: SimpleNamespace(path=f"{scratch}/{name}") for name in outputs},
@@ -103,13 +103,13 @@ def decoded(corpus: Path, parts: int, scratch: Path) -> tuple[float, str]:
     """Seconds of one core to decode all clips in so many parts, and the digest of what trainings read."""
     import pandas as pd
 
-    from models.data.clip_shards import ClipShards, have_shards, sharded_clips, shards_of
+    from models.data.clip_shards import ClipShards, have_shards, sharded_clips, window_shards
     from models.settings import ClipSettings
 
     catalogue, clips = scratch / "catalogue.parquet", scratch / f"clips-{parts}"
     rows = pd.read_parquet(corpus / "videos").sort_values("published_at")
     rows.assign(media_uri=f"{corpus}/" + rows.media_uri).to_parquet(catalogue)
-    store, settings, shards = (scratch / f"store-{parts}").as_uri(), ClipSettings(), shards_of(catalogue)
+    store, settings, shards = (scratch / f"store-{parts}").as_uri(), ClipSettings(), window_shards(catalogue)
     started = time.process_time()
     for part in range(parts):
         list(have_shards(shards[part::parts], settings, store))
@@ -143,8 +143,11 @@ def base_flops() -> float:
 
 
 # What the plan assumes, and no run here measured: of a decoded clip (5 s of 576 pixels, a core of a server), an A100 at
-# two fifths of its 312 TFLOPS in bfloat16, prices of rented spot machines.
+# two fifths of its 312 TFLOPS in bfloat16, prices of rented spot machines; a video's bytes, and those that a node of
+# 100 gigabits gets of a bucket in a second.
 CLIP_SECONDS, GPU_FLOPS, GPU_DOLLARS, CORE_DOLLARS = 0.05, 0.4 * 312e12, 2.0, 0.04
+VIDEO_BYTES, NODE_BYTES = 5e6, 10e9
+READ = 2  # times that a video is read: opened, with the digest of its file, and decoded
 EPOCHS, GPUS_A_NODE, CORES_A_NODE = 5, 8, 128  # of 'profile: base'; of a node
 
 
@@ -158,11 +161,11 @@ def plan(videos: int, nodes: int, forward: float, unlabelled: bool) -> dict[str,
     trained = labelled * (1 + (FOLDS - 1) + 1) + (videos - labelled) * unlabelled
     scored = labelled + (videos - labelled) * FOLDS * unlabelled
     training, scoring = (passes * forward / GPU_FLOPS / 3600 for passes in (3 * EPOCHS * trained, scored))
-    decoding = videos * CLIP_SECONDS / 3600
+    decoding, reading = videos * CLIP_SECONDS / 3600, READ * videos * VIDEO_BYTES / NODE_BYTES / 3600
     return {
         "GPU hours": training + scoring,
         "core hours": decoding,
-        "hours": (training + scoring) / (nodes * GPUS_A_NODE) + decoding / (nodes * CORES_A_NODE),
+        "hours": (training + scoring) / (nodes * GPUS_A_NODE) + (reading + decoding / CORES_A_NODE) / nodes,
         "dollars": (training + scoring) * GPU_DOLLARS + decoding * CORE_DOLLARS,
     }
 

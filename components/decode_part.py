@@ -11,10 +11,10 @@ def decode_part(catalogue: Input[Dataset], clip_settings: str, clip_store: str, 
     from pathlib import Path
 
     from components.shared.progress import counter
-    from models.data.clip_shards import have_shards, shards_of
+    from models.data.clip_shards import have_shards, window_shards
     from models.settings import ClipSettings
 
-    shards = shards_of(Path(catalogue.path))[part::parts]
+    shards = window_shards(Path(catalogue.path))[part::parts]
     videos = sum(map(len, shards))
     settings = ClipSettings.model_validate_json(clip_settings)
     found = [known for _, known in have_shards(shards, settings, clip_store, counter("decoded", videos))]

@@ -14,6 +14,8 @@ def validate_data(
     window_start: str,
     window_end: str,
     validation: str,
+    clip_store: str,
+    parts: list,  # noqa: ARG001 - Kubeflow waits for what is an input
     sound_catalogue: Output[Dataset],
     set_aside: Output[Dataset],
     data_docs: Output[Artifact],
@@ -23,7 +25,8 @@ def validate_data(
     """Stops the run on a failed critical expectation. ``data_docs`` is Great Expectations' own site,
     ``data_docs_page`` says what became of each expectation, ``findings`` holds those that failed.
 
-    Media are opened only if frames are among the ``modalities``.
+    Media are opened only if frames are among the ``modalities``, and not by this pod what others opened (``parts``, to
+    be waited for) and left below ``clip_store``, if that is a URL.
     """
     import json
     from dataclasses import asdict
@@ -33,9 +36,9 @@ def validate_data(
     from components.shared.progress import counter
     from corpus.settings import ValidationSettings
     from corpus.validation.expectations import failed, raise_if_critical, validate
+    from corpus.validation.media import media_facts
     from corpus.validation.raw_window import (
         catalogue_expectations,
-        media_facts,
         read_facts,
         write_set_aside,
         write_sound,
@@ -47,7 +50,7 @@ def validate_data(
     settings = ValidationSettings.model_validate_json(validation)
     facts = read_facts(Path(catalogue.path), with_media="frames" in modalities)
     if "frames" in modalities:
-        facts = media_facts(facts, probe, counter("probed", len(facts)))
+        facts = media_facts(facts, probe, counter("probed", len(facts)), clip_store)
     start, end = datetime.fromisoformat(window_start), datetime.fromisoformat(window_end)
     facts, expectations = catalogue_expectations(facts, tuple(classes), start, end, settings)
     found = validate(facts, "raw_window", expectations, Path(data_docs.path))

@@ -16,7 +16,8 @@ from xdist.scheduler import LoadFileScheduling
 
 from corpus.simulation.causes import SimulationSettings
 from corpus.simulation.simulate import simulate
-from corpus.validation.raw_window import media_facts, set_aside_reasons
+from corpus.validation.media import media_facts
+from corpus.validation.raw_window import set_aside_reasons
 from corpus.window import select_window
 from feature_repo.retrieval import retrieve_features
 from models.data.clips import probe, write_clips

@@ -21,6 +21,7 @@ PAGES = {
 # Those of studies and of clusters.
 OTHER_STEPS = {
     "thin_labels", "train_variants", "measure_cost", "compare_variants", "pretrain", "tune", "decode_part",
+    "probe_part",
 }  # fmt: skip
 
 

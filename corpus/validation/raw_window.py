@@ -1,13 +1,10 @@
 """What is expected of a run's raw window, and what is set aside row by row."""
 
-import hashlib
 import shutil
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
-import fsspec
 import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
@@ -15,15 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from great_expectations.expectations.expectation import Expectation
 
-from common.errors import UserError
 from common.files import whole
 from common.sql import literal
-from corpus.contract import CorpusError
 from corpus.known_videos import bound
 from corpus.settings import ValidationSettings
 from corpus.validation.expectations import CRITICAL, EXAMPLES, MANY, WARNING, DataInvalid, says
+from corpus.validation.media import NO_MEDIA
 
-NO_MEDIA = "no media"
 FACTS = """
 SELECT {video_id} AS video_id, published_at, label, split, epoch(as_of) - epoch(published_at) AS label_delay_seconds,
     coalesce(length(title), 0)::INTEGER AS title_length, coalesce(length(overlay_text), 0)::INTEGER AS overlay_length,
@@ -50,40 +45,6 @@ def read_facts(catalogue: Path, with_media: bool) -> pd.DataFrame:
     for name in ("label", "split"):
         found = found.set_column(found.column_names.index(name), name, found[name].dictionary_encode())
     return found.to_pandas(split_blocks=True, self_destruct=True)
-
-
-def media_facts(catalogue: pd.DataFrame, probe: Callable[[str], None], progress: Callable[[int], None]) -> pd.DataFrame:
-    """The catalogue with ``media_error`` (null if the container opens) and ``media_digest`` of each video.
-
-    Raises:
-        CorpusError: none of the videos is stored.
-    """
-    if catalogue.media_uri.isna().all():
-        raise CorpusError(
-            "none of the window's videos has media (media_uri is null), but the task reads frames: leave frames out "
-            "of the modalities in the task file, or import the corpus with 'media' and 'videos.media'"
-        )
-    found: list[tuple[str | None, str | None]] = []
-    for done, uri in enumerate(catalogue.media_uri, start=1):
-        found.append((NO_MEDIA, None) if pd.isna(uri) else _media_fact(uri, probe))
-        progress(done)
-    return catalogue.assign(media_error=[error for error, _ in found], media_digest=[digest for _, digest in found])
-
-
-def _media_fact(uri: str, probe: Callable[[str], None]) -> tuple[str | None, str | None]:
-    try:
-        probe(uri)
-        return None, _digest(uri)
-    except UserError as error:
-        return str(error), None
-
-
-def _digest(uri: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)  # 128 bits: no two files share them by chance
-    with fsspec.open(uri, "rb") as file:
-        while block := file.read(1 << 20):  # a mebibyte at a time: a file may be larger than memory
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def catalogue_expectations(

@@ -1,20 +1,19 @@
 """Decoded clips that several tasks of a machine share: the same videos and clip settings are decoded once."""
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from common.files import locked, whole
+from common.shards import Videos, videos_digest
 from common.source import code_digest
 from models.data.clips import write_clips
 from models.settings import ClipSettings
 
 CLIPS, FAULTS = "clips.arrow", "faults.json"
 Faults = list[tuple[str, str]]
-Videos = Sequence[tuple[str, str]]  # ids and sources
 
 
 def shared_clips(
@@ -46,7 +45,7 @@ def shared_clips(
 
 def _kept(videos: Videos, settings: ClipSettings, store: Path, make: Callable[[Path], Faults]) -> tuple[Path, bool]:
     """The folder of these videos' clips in the store, which ``make`` fills if it is not there; whether it was."""
-    kept = store / key(videos, settings)
+    kept = store / clips_digest(videos, settings)
     store.mkdir(parents=True, exist_ok=True)
     with locked(store / f"{kept.name}.lock"):
         found = kept.is_dir()
@@ -71,18 +70,6 @@ def unused(store: Path) -> list[Path]:
     return [*left, *(store / f"{each.name}.lock" for each in left), *sorted(store.glob(".*"))]
 
 
-def key(videos: Videos, settings: ClipSettings) -> str:
+def clips_digest(videos: Videos, settings: ClipSettings) -> str:
     """A digest of the videos, the settings, and the code that decodes."""
-    digest = hashlib.sha256(f"{settings.model_dump_json()} {code_digest('models.data.clips')}".encode())
-    for video_id, source in videos:
-        digest.update(json.dumps([video_id, source, *_written(source)]).encode())
-    return digest.hexdigest()[:16]
-
-
-def _written(source: str) -> tuple[int, ...]:
-    """Size and time of writing of a local file; nothing of a remote one, which would cost a request each."""
-    try:
-        facts = Path(source).stat()
-    except OSError:
-        return ()
-    return facts.st_size, facts.st_mtime_ns
+    return videos_digest(videos, f"{settings.model_dump_json()} {code_digest('models.data.clips')}")

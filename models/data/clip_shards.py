@@ -4,26 +4,22 @@ No pod holds or copies all of them. A shard is an Arrow file of clips, and a JSO
 it is named by its videos, so that whoever needs the same one finds it, and others decode it meanwhile to the same end.
 """
 
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 
 from common.errors import UserError
 from common.files import whole
-from models.data.clip_cache import Faults, Videos, key
+from common.shards import Videos, each_kept, shards_of
+from models.data.clip_cache import Faults, clips_digest
 from models.data.clips import Clips, write_clips
 from models.settings import ClipSettings
-
-SHARD = 2_048  # clips: 2.5 GB of 8 frames at 224 pixels, which any pod's disk holds until they are in the bucket
 
 
 class Shard(NamedTuple):
@@ -34,19 +30,11 @@ class Shard(NamedTuple):
     faults: Faults
 
 
-def shards_of(catalogue: Path) -> list[Videos]:
-    """The catalogue's videos, cut where a day ends and after SHARD of them.
-
-    A window a week later has the same shards but for those of the new week.
-    """
-    columns = pq.read_table(catalogue, columns=["video_id", "media_uri", "published_at"])
-    ids, sources = columns["video_id"].to_pylist(), columns["media_uri"].to_pylist()
-    days = pc.floor_temporal(columns["published_at"], unit="day").to_pylist()
-    found: list[Videos] = []
-    for _, rows in groupby(range(len(ids)), key=days.__getitem__):
-        own = [(ids[row], sources[row]) for row in rows]
-        found += [own[first : first + SHARD] for first in range(0, len(own), SHARD)]
-    return found
+def window_shards(catalogue: Path) -> list[Videos]:
+    """The catalogue's videos, in shards."""
+    columns = pq.read_table(catalogue, columns=["video_id", "media_uri", "published_at"]).to_pydict()
+    videos = list(zip(columns["video_id"], columns["media_uri"], strict=True))
+    return shards_of(videos, columns["published_at"])
 
 
 def sharded_clips(
@@ -57,7 +45,7 @@ def sharded_clips(
     Returns:
         (video_id, reason) of the videos that could not be decoded, and whether all shards were in the store.
     """
-    had = list(have_shards(shards_of(catalogue), settings, store, progress))
+    had = list(have_shards(window_shards(catalogue), settings, store, progress))
     write_index([shard for shard, _ in had], path, settings)
     return [fault for shard, _ in had for fault in shard.faults], all(found for _, found in had)
 
@@ -66,13 +54,12 @@ def have_shards(
     shards: Iterable[Videos], settings: ClipSettings, store: str, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[tuple[Shard, bool]]:
     """Each shard, decoded unless it is in the store; and whether it was there."""
-    done = 0
-    for videos in shards:
-        name = key(videos, settings)
-        found = _read(store, name)
-        yield found or _decode(videos, settings, store, name), found is not None
-        done += len(videos)
-        progress(done)
+
+    def decode(videos: Videos, name: str) -> Shard:
+        return _decode(videos, settings, store, name)
+
+    for shard, found in each_kept(shards, store, lambda videos: clips_digest(videos, settings), decode, progress):
+        yield Shard(*shard), found
 
 
 def write_index(shards: Iterable[Shard], path: Path, settings: ClipSettings) -> None:
@@ -119,14 +106,6 @@ class ClipShards(Clips):
         return np.stack([np.frombuffer(each, np.uint8).reshape(self.shape) for each in read])
 
 
-def _read(store: str, name: str) -> Shard | None:
-    files, folder = url_to_fs(store)
-    try:
-        return Shard(**json.loads(files.cat_file(f"{folder}/{name}.json")))
-    except (FileNotFoundError, json.JSONDecodeError):  # not there, or somebody writes it just now
-        return None
-
-
 def _decode(videos: Videos, settings: ClipSettings, store: str, name: str) -> Shard:
     """The file of clips has a name of its own, so that of two who decode the same shard neither overwrites it."""
     files, folder = url_to_fs(store)
@@ -137,7 +116,6 @@ def _decode(videos: Videos, settings: ClipSettings, store: str, name: str) -> Sh
         shard = Shard(files.unstrip_protocol(file), _starts(local), faults)
         files.makedirs(folder, exist_ok=True)
         files.put_file(str(local), file)
-    files.pipe_file(f"{folder}/{name}.json", json.dumps(shard._asdict()).encode())
     return shard
 
 

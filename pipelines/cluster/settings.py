@@ -44,7 +44,7 @@ class Pods(BaseModel, frozen=True, extra="forbid"):
     # X-VLM base with AdamW's moments takes 4 GiB; the rest is for batches and workers. Trainings resume when repeated.
     training: PodSettings = PodSettings(memory="16Gi", retries=3)
     steps: PodSettings = PodSettings(retries=2)
-    decoding: int = Field(1, ge=1, le=1000, description="pods that decode clips side by side")
+    media: int = Field(1, ge=1, le=1000, description="pods that open and decode videos side by side")
 
 
 class ServingPods(BaseModel, frozen=True, extra="forbid"):

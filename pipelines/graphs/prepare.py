@@ -7,6 +7,7 @@ from kfp import dsl
 
 from components.decode_clips import decode_clips
 from components.decode_part import decode_part
+from components.probe_part import probe_part
 from components.retrieve_features import retrieve_features
 from components.select_window import select_window
 from components.validate_data import validate_data
@@ -32,7 +33,7 @@ class Prepared:
 def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepared:
     """The steps up to decoding, within a pipeline function; expensive steps wait until all data has passed.
 
-    On a cluster decoding is spread over ``pods.decoding`` pods.
+    On a cluster opening and decoding media is spread over ``pods.media`` pods.
     """
     recipe, classes, validation = task.recipe.model_dump_json(), list(task.classes), task.validation.model_dump_json()
     window = select_window(
@@ -47,6 +48,8 @@ def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepa
         snapshot=inputs.snapshot,
         previous_videos=task.validation.drift_videos,
     )
+    media = {"catalogue": window.outputs["catalogue"], "clip_store": inputs.clip_store}
+    pods = task.pods.media if cluster is not None and "frames" in task.modalities else 1
     checked = validate_data(
         catalogue=window.outputs["catalogue"],
         labels=task.labels,
@@ -55,13 +58,13 @@ def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepa
         window_start=window.outputs["window_start"],
         window_end=inputs.window_end,
         validation=validation,
+        clip_store=inputs.clip_store,
+        parts=_in_parts(probe_part, media, pods),
     )
     catalogue = checked.outputs["sound_catalogue"]
     features, features_checked = _checked_features(task, inputs, catalogue, window.outputs["previous"])
-    stored = "frames" in task.modalities and task.clips.stored
-    pods = task.pods.decoding if cluster is not None and stored else 1
     clips = {"catalogue": catalogue, "clip_settings": task.clips.model_dump_json(), "clip_store": inputs.clip_store}
-    parts = _decoded_in_parts(clips, pods, features_checked) if pods > 1 else []
+    parts = _in_parts(decode_part, clips, pods if task.clips.stored else 1, features_checked)
     decoded = decode_clips(**clips, modalities=list(task.modalities), validation=validation, parts=parts)
     decoded.after(features_checked)
     return Prepared(
@@ -75,11 +78,13 @@ def prepare(task: Task, inputs: Inputs, cluster: Cluster | None = None) -> Prepa
     )
 
 
-def _decoded_in_parts(clips: dict[str, Any], parts: int, ready: dsl.PipelineTask) -> dsl.Collected:
-    """A step for each part, once ``ready`` is done; all of their outputs."""
-    with dsl.ParallelFor(list(range(parts)), name="decoding") as part:
-        decoded = decode_part(**clips, part=part, parts=parts).after(ready)
-    return dsl.Collected(decoded.output)
+def _in_parts(step: Any, given: dict[str, Any], parts: int, *ready: dsl.PipelineTask) -> Any:
+    """A step for each part, once ``ready`` are done; all of their outputs. [] for one part: who reads them does it."""
+    if parts == 1:
+        return []
+    with dsl.ParallelFor(list(range(parts)), name=step.name) as part:
+        made = step(**given, part=part, parts=parts).after(*ready)
+    return dsl.Collected(made.output)
 
 
 def _checked_features(

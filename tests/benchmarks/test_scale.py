@@ -12,7 +12,8 @@ def test_the_plan_is_what_its_docstring_says():
     operations = (3 * EPOCHS * 4 + 1) * 1_000_000 * forward
     assert found["GPU hours"] == pytest.approx(operations / GPU_FLOPS / 3600)
     assert found["core hours"] == pytest.approx(5_000_000 * 0.05 / 3600)
-    assert found["hours"] == pytest.approx(found["GPU hours"] / 8 + found["core hours"] / 128)
+    reading = 2 * 5_000_000 * 5e6 / 10e9 / 3600
+    assert found["hours"] == pytest.approx(found["GPU hours"] / 8 + reading + found["core hours"] / 128)
     more = plan(5_000_000, 1, forward, unlabelled=True)
     passes = 3 * EPOCHS * 4_000_000 + 3 * 4_000_000
     assert more["GPU hours"] - found["GPU hours"] == pytest.approx(passes * forward / GPU_FLOPS / 3600)

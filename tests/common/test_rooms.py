@@ -8,6 +8,7 @@ HELD = {
     "digests.py": "digests of data",
     "errors.py": "the base class of a user's mistake",
     "files.py": "whole-file writing and locks",
+    "shards.py": "a window's videos in shards, and what is kept of each",
     "settings_files.py": "YAML files that users write, checked; mistakes named with their line",
     "source.py": "digests of code",
     "sql.py": "SQL quoting",

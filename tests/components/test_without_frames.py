@@ -34,8 +34,9 @@ def check(catalogue, task, modalities, folder) -> pd.DataFrame:
     validate_data.python_func(
         catalogue=catalogue, labels=task.labels, classes=list(task.classes), modalities=modalities,
         window_start=START.isoformat(), window_end=END.isoformat(), validation=task.validation.model_dump_json(),
-        sound_catalogue=sound, set_aside=output(folder, "aside.parquet"), data_docs=output(folder, "docs"),
-        data_docs_page=output(folder, "page.html"), findings=output(folder, "findings.json"),
+        clip_store="", parts=[], sound_catalogue=sound, set_aside=output(folder, "aside.parquet"),
+        data_docs=output(folder, "docs"), data_docs_page=output(folder, "page.html"),
+        findings=output(folder, "findings.json"),
     )  # fmt: skip
     return pd.read_parquet(sound.path)
 

@@ -9,9 +9,9 @@ import pytest
 from corpus.contract import CorpusError
 from corpus.settings import ValidationSettings
 from corpus.validation.expectations import CRITICAL, DataInvalid, failed, raise_if_critical, validate
+from corpus.validation.media import media_facts
 from corpus.validation.raw_window import (
     catalogue_expectations,
-    media_facts,
     read_facts,
     require_few_faults,
     set_aside_reasons,

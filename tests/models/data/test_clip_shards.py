@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from common import shards as common_shards
 from common.errors import UserError
 from models.data import clip_shards
-from models.data.clip_shards import ClipShards, have_shards, sharded_clips, shards_of
+from models.data.clip_shards import ClipShards, have_shards, sharded_clips, window_shards
 from models.data.clips import ClipStore, write_clips
 from models.settings import ClipSettings
 
@@ -30,7 +31,7 @@ def window(catalogue, tmp_path) -> pd.DataFrame:
 
 @pytest.fixture
 def store(tmp_path, monkeypatch) -> str:
-    monkeypatch.setattr(clip_shards, "SHARD", 2)
+    monkeypatch.setattr(common_shards, "SHARD", 2)
     return (tmp_path / "store").as_uri()
 
 
@@ -43,7 +44,7 @@ def written(window: pd.DataFrame, path: Path) -> Path:
 
 
 def test_shards_end_with_a_day_of_utc(window, store, tmp_path):
-    shards = shards_of(written(window, tmp_path / "c.parquet"))
+    shards = window_shards(written(window, tmp_path / "c.parquet"))
     assert [len(shard) for shard in shards] == [1, 2, 1, 2, 1, 2]
     assert [video_id for shard in shards for video_id, _ in shard] == list(window.video_id)
 
@@ -51,7 +52,7 @@ def test_shards_end_with_a_day_of_utc(window, store, tmp_path):
 @pytest.mark.parametrize("parts", [1, 2, 8])
 def test_parts_decoded_elsewhere_are_what_one_file_holds(window, store, tmp_path, parts):
     catalogue = written(window, tmp_path / "c.parquet")
-    shards = shards_of(catalogue)
+    shards = window_shards(catalogue)
     for part in range(1, parts):  # the pod of the first never came
         list(have_shards(shards[part::parts], SETTINGS, store))
     faults, _ = sharded_clips(catalogue, tmp_path / "index", SETTINGS, store)

@@ -107,13 +107,16 @@ def test_what_is_no_pod_is_refused(key, value):
         PodSettings(**{key: value})
 
 
-def test_decoding_is_spread_over_as_many_pods_as_the_task_asks_for(big, tmp_path):
-    pods = big.pods.model_copy(update={"decoding": 8})
+def test_media_are_opened_and_decoded_by_as_many_pods_as_the_task_asks_for(big, tmp_path):
+    pods = big.pods.model_copy(update={"media": 8})
     spread = parsed(compile_task(big.model_copy(update={"pods": pods}), tmp_path / "p.yaml", Cluster(image=IMAGE)))
     run = spread.components["comp-exit-handler-1"].dag.tasks
-    (loop,) = [name for name, each in run.items() if each.HasField("parameter_iterator")]
-    assert run[loop].parameter_iterator.items.raw == "[0, 1, 2, 3, 4, 5, 6, 7]"
-    assert "validate-features" in run[loop].dependent_tasks
-    assert run["decode-clips"].inputs.parameters["parts"].task_output_parameter.producer_task == loop
-    (inside,) = spread.components[run[loop].component_ref.name].dag.tasks
-    assert inside == "decode-part"
+    readers = {"probe-part": ("validate-data", "select-window"), "decode-part": ("decode-clips", "validate-features")}
+    loops = [name for name, each in run.items() if each.HasField("parameter_iterator")]
+    assert len(loops) == len(readers)
+    for loop in loops:
+        assert run[loop].parameter_iterator.items.raw == "[0, 1, 2, 3, 4, 5, 6, 7]"
+        (inside,) = spread.components[run[loop].component_ref.name].dag.tasks
+        reader, before = readers.pop(inside)
+        assert before in run[loop].dependent_tasks
+        assert run[reader].inputs.parameters["parts"].task_output_parameter.producer_task == loop

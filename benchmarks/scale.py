@@ -109,10 +109,10 @@ def decoded(corpus: Path, parts: int, scratch: Path) -> tuple[float, str]:
     catalogue, clips = scratch / "catalogue.parquet", scratch / f"clips-{parts}"
     rows = pd.read_parquet(corpus / "videos").sort_values("published_at")
     rows.assign(media_uri=f"{corpus}/" + rows.media_uri).to_parquet(catalogue)
-    store, settings, shards = (scratch / f"store-{parts}").as_uri(), ClipSettings(), window_shards(catalogue)
+    store, settings = (scratch / f"store-{parts}").as_uri(), ClipSettings()
     started = time.process_time()
     for part in range(parts):
-        list(have_shards(shards[part::parts], settings, store))
+        list(have_shards(window_shards(catalogue, part, parts), settings, store))
     sharded_clips(catalogue, clips, settings, store)
     taken = time.process_time() - started
     read, digest = ClipShards(clips), hashlib.sha256()

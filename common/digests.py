@@ -13,9 +13,10 @@ def file_digest(path: Path) -> str:
 
 
 def content_digest(path: Path) -> str:
-    """A digest of a file, or of a folder's files and their names."""
+    """A digest of a file, or of all files below a folder and their names."""
     digest = hashlib.sha256()
-    for each in sorted(path.iterdir()) if path.is_dir() else [path]:
+    for each in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if each.is_file() and each.name != RETRIEVAL_FILE:  # how the parts came to be, not what they hold
-            digest.update((each.name if path.is_dir() else "").encode() + bytes.fromhex(file_digest(each)))
+            name = each.relative_to(path).as_posix() if path.is_dir() else ""
+            digest.update(name.encode() + bytes.fromhex(file_digest(each)))
     return digest.hexdigest()

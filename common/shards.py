@@ -6,22 +6,23 @@ Pods work on shards side by side, and a window a week later finds what this one 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 Videos = Sequence[tuple[str, str]]  # ids and sources
 SHARD = 2_048  # videos; their clips of 8 frames at 224 pixels are 2.5 GB, which the disk of any pod holds
 
 
-def shards_of(videos: Videos, published: Sequence[Any]) -> list[Videos]:
-    """The videos in their order, cut where a day of ``published`` (in UTC) ends, and after SHARD of them."""
-    found: list[Videos] = []
-    for _, rows in groupby(range(len(videos)), key=lambda row: published[row].date()):
-        own = [videos[row] for row in rows]
-        found += [own[first : first + SHARD] for first in range(0, len(own), SHARD)]
+def cuts(days: np.ndarray) -> list[slice]:
+    """Where rows in their order are cut: where a day (N,) ends, and after SHARD of them."""
+    ends = [*(np.flatnonzero(np.diff(days)) + 1), len(days)]
+    found: list[slice] = []
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        found += [slice(first, min(first + SHARD, end)) for first in range(start, end, SHARD)]
     return found
 
 
@@ -30,26 +31,44 @@ def each_kept(
     store: str,
     named: Callable[[Videos], str],
     make: Callable[[Videos, str], Any],
+    whole: Callable[[Any], bool] = lambda _: True,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[tuple[Any, bool]]:
     """What ``store`` keeps of each shard as JSON under its name, made where it is missing; and whether it was there.
 
     Of two who make the same at once the later one's stays: both are good.
+
+    Args:
+        whole: whether all that a value speaks of is still there.
     """
-    files, folder = url_to_fs(store)
+    files, folder = open_store(store)
     done = 0
     for videos in shards:
         name = named(videos)
         place = f"{folder}/{name}.json"
-        try:
-            value, found = json.loads(files.cat_file(place)), True
-        except (FileNotFoundError, json.JSONDecodeError):  # not there, or somebody writes it just now
-            value, found = make(videos, name), False
-            files.makedirs(folder, exist_ok=True)
+        value = _read(files, place)
+        found = value is not None and whole(value)
+        if not found:
+            value = make(videos, name)
             files.pipe_file(place, json.dumps(value).encode())
         done += len(videos)
         progress(done)
         yield value, found
+
+
+def open_store(store: str) -> tuple[Any, str]:
+    """The file system of a URL, and the folder in it. A folder of this machine is made; a bucket has to be there."""
+    files, folder = url_to_fs(store)
+    if isinstance(files, LocalFileSystem):
+        files.makedirs(folder, exist_ok=True)
+    return files, folder
+
+
+def _read(files: Any, place: str) -> Any:
+    try:
+        return json.loads(files.cat_file(place))
+    except (FileNotFoundError, json.JSONDecodeError):  # not there, or somebody writes it just now
+        return None
 
 
 def videos_digest(videos: Videos, made_by: str) -> str:

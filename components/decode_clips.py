@@ -26,6 +26,7 @@ def decode_clips(
     from pathlib import Path
 
     import pandas as pd
+    import pyarrow.parquet as pq
 
     from components.shared.progress import counter
     from corpus.settings import ValidationSettings
@@ -38,20 +39,20 @@ def decode_clips(
 
     settings = ClipSettings.model_validate_json(clip_settings)
     limit = ValidationSettings.model_validate_json(validation).faulty_share
-    rows = pd.read_parquet(catalogue.path, columns=["video_id", "media_uri"])
-    videos = list(zip(rows.video_id, rows.media_uri, strict=True)) if "frames" in modalities else []
+    table, path = pq.read_table(catalogue.path, columns=["video_id", "media_uri"]), Path(clips.path)
+    progress, found = counter("decoded", len(table)), False
     faults: list[tuple[str, str]] = []
-    if not settings.stored:
-        write_sources(videos, Path(clips.path), settings)
-    elif clip_store and videos:
-        progress = counter("decoded", len(rows))
-        if "://" in clip_store:
-            faults, found = sharded_clips(Path(catalogue.path), Path(clips.path), settings, clip_store, progress)
-        else:
-            faults, found = shared_clips(videos, Path(clips.path), settings, Path(clip_store), progress)
-        print(f"{len(videos) - len(faults)} clips{', decoded before' if found else ''}", flush=True)
+    if settings.stored and "frames" in modalities and "://" in clip_store:
+        faults, found = sharded_clips(Path(catalogue.path), path, settings, clip_store, progress)
     else:
-        faults = write_clips(videos, Path(clips.path), settings, counter("decoded", len(rows)))
+        videos = list(zip(*table.to_pydict().values(), strict=True)) if "frames" in modalities else []
+        if not settings.stored:
+            write_sources(videos, path, settings)
+        elif clip_store and videos:
+            faults, found = shared_clips(videos, path, settings, Path(clip_store), progress)
+        else:
+            faults = write_clips(videos, path, settings, progress)
+    print(f"{len(faults)} videos do not decode{'; all were decoded before' if found else ''}", flush=True)
     aside = pd.DataFrame(faults, columns=["video_id", "reason"], dtype="string")
-    write_set_aside(aside, Path(set_aside.path), len(rows))
-    require_few_faults(aside, len(rows), limit)
+    write_set_aside(aside, Path(set_aside.path), len(table))
+    require_few_faults(aside, len(table), limit)

@@ -10,13 +10,19 @@ def decode_part(catalogue: Input[Dataset], clip_settings: str, clip_store: str, 
     """Returns how many videos the part has. ``decode_clips`` says where all clips are, and decodes what is missing."""
     from pathlib import Path
 
+    import pyarrow.parquet as pq
+
     from components.shared.progress import counter
     from models.data.clip_shards import have_shards, window_shards
     from models.settings import ClipSettings
 
-    shards = window_shards(Path(catalogue.path))[part::parts]
-    videos = sum(map(len, shards))
-    settings = ClipSettings.model_validate_json(clip_settings)
-    found = [known for _, known in have_shards(shards, settings, clip_store, counter("decoded", videos))]
-    print(f"part {part + 1} of {parts}: {videos} videos; {sum(found)} of {len(found)} shards were there", flush=True)
+    settings, about = (
+        ClipSettings.model_validate_json(clip_settings),
+        pq.read_metadata(catalogue.path).num_rows // parts,
+    )
+    shards = window_shards(Path(catalogue.path), part, parts)
+    had = list(have_shards(shards, settings, clip_store, counter("decoded", about)))
+    there = sum(found for _, found in had)
+    videos = sum(len(shard.starts) + len(shard.faults) for shard, _ in had)
+    print(f"part {part + 1} of {parts}: {videos} videos; {there} of {len(had)} shards were there", flush=True)
     return videos

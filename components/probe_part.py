@@ -17,8 +17,7 @@ def probe_part(catalogue: Input[Dataset], clip_store: str, part: int, parts: int
     from models.data.clips import probe
 
     rows = pd.read_parquet(Path(catalogue.path), columns=["media_uri", "published_at"])
-    shards = media_shards(rows)[part::parts]
-    videos = sum(map(len, shards))
-    found = [known for _, known in probed_shards(shards, clip_store, probe, counter("probed", videos))]
-    print(f"part {part + 1} of {parts}: {videos} videos; {sum(found)} of {len(found)} shards were there", flush=True)
+    had = list(probed_shards(media_shards(rows, part, parts), clip_store, probe, counter("probed", len(rows) // parts)))
+    there, videos = sum(found for _, found in had), sum(len(facts) for facts, _ in had)
+    print(f"part {part + 1} of {parts}: {videos} videos; {there} of {len(had)} shards were there", flush=True)
     return videos

@@ -56,6 +56,7 @@ def test_6_no_room_below_the_command_line_asks_for_the_time_or_the_environment()
         ("promotion/tracking.py", "os.environ"), ("promotion/tracking.py", "os.environ.setdefault"),
         ("feature_repo/definitions.py", "os.environ"), ("feature_repo/definitions.py", "os.environ.get"),
         ("components/shared/launching.py", "os.environ"), ("components/shared/launching.py", "os.environ.get"),
+        ("models/jobs/work.py", "os.environ"),  # handed on to torchrun
         ("promotion/ledger/outbox.py", "datetime.datetime.now"),
         ("promotion/ledger/store.py", "datetime.datetime.now"),
     }  # fmt: skip

@@ -4,11 +4,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from common.files import remove, whole
+from common.errors import BusyError
+from common.files import locked, remove, whole
 from components.shared import TRAIN_JOB
 from models.jobs.work import Work
 from models.training.loop import TrainingError
@@ -21,25 +23,51 @@ GONE, THERE_ALREADY, SERVER_FAULT = 404, 409, 500
 def launch(work: Work) -> None:
     """Run the work, over several pods if the step was told to.
 
-    Inputs are copied to the folder of checkpoints, which all pods share, and the output from there. A step that is
-    repeated finds its TrainJob by its name, which is made of all that the work is a function of, and waits on.
+    One at a time where the work is the same, such as the baseline of two tasks that differ in distillation alone: its
+    checkpoints are kept under one name.
 
     Raises:
         TrainingError: the TrainJob failed, or was deleted.
     """
     template = os.environ.get(TRAIN_JOB)
-    if not template:
+    if work.checkpoints is None:
+        if template:
+            raise TrainingError("training.nodes needs a folder of checkpoints that all pods share")
         work.run()
         return
-    if work.checkpoints is None:
-        raise TrainingError("training.nodes needs a folder of checkpoints that all pods share")
-    folder = work.checkpoints / "jobs" / work.fingerprint()
+    name = work.fingerprint()
+    work.checkpoints.mkdir(parents=True, exist_ok=True)
+    with _alone(work.checkpoints / f"{name}.lock"):
+        if template:
+            _launch_pods(work, work.checkpoints, name, template)
+        else:
+            work.run()
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(lock, busy="another run does the same work"))
+        except BusyError as error:
+            print(f"{error}: this one waits for it", flush=True)
+            held.enter_context(locked(lock))
+        yield
+
+
+def _launch_pods(work: Work, checkpoints: Path, name: str, template: str) -> None:
+    """Inputs are copied to the folder of checkpoints, which all pods share, and the output from there.
+
+    A step that is repeated finds its TrainJob by its name, which is made of all that the work is a function of, and
+    waits on.
+    """
+    folder = checkpoints / "jobs" / name
     folder.mkdir(parents=True, exist_ok=True)
     moved = {name: _copied(path, folder / name) for name in work.inputs if (path := getattr(work, name)) is not None}
     result = folder / "output"
     with whole(folder / "job.json") as partial:
         partial.write_text(work.model_copy(update={**moved, "output": result}).model_dump_json())
-    train = _TrainJob(json.loads(template), f"cpfd-{work.fingerprint()}", work.module, folder / "job.json")
+    train = _TrainJob(json.loads(template), f"cpfd-{name}", work.module, folder / "job.json")
     train.run()
     shutil.copytree(result, work.output, dirs_exist_ok=True)
     train.delete()  # after the copy: a step that ends in between finds it complete

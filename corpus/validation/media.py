@@ -1,14 +1,15 @@
 """Whether the videos of a window can be opened, and which are the same file: each is read once, many at a time."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
+import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.shards import Videos, each_kept, shards_of, videos_digest
+from common.shards import Videos, cuts, each_kept, videos_digest
 from common.source import code_digest
 from corpus.contract import CorpusError
 
@@ -45,23 +46,25 @@ def media_facts(catalogue: pd.DataFrame, probe: Probe, progress: Progress, store
     return catalogue.assign(media_error=error, media_digest=digest)
 
 
-def media_shards(catalogue: pd.DataFrame) -> list[Videos]:
-    """The videos that are stored, in shards, by their place alone: it is what is looked at."""
+def media_shards(catalogue: pd.DataFrame, part: int = 0, parts: int = 1) -> Iterator[Videos]:
+    """The videos that are stored, in shards or a part of them, by their place alone: it is what is looked at."""
     rows = catalogue[catalogue.media_uri.notna()]
-    return shards_of(list(zip(rows.media_uri, rows.media_uri, strict=True)), list(rows.published_at))
+    days = rows.published_at.to_numpy("datetime64[ns]").astype("datetime64[D]").astype(np.int64)
+    for cut in cuts(days)[part::parts]:
+        yield [(uri, uri) for uri in rows.media_uri.iloc[cut]]
 
 
 def probed_shards(
-    shards: Sequence[Videos], store: str, probe: Probe, progress: Progress
+    shards: Iterable[Videos], store: str, probe: Probe, progress: Progress
 ) -> Iterator[tuple[list[Fact], bool]]:
     """The facts of each shard, which ``store`` keeps; and whether it had them."""
     code = code_digest("corpus.validation.media")
     return each_kept(
         shards,
         store,
-        lambda videos: f"{videos_digest(videos, code)}-media",
-        lambda videos, _: list(probed([source for _, source in videos], probe)),
-        progress,
+        named=lambda videos: f"{videos_digest(videos, code)}-media",
+        make=lambda videos, _: list(probed([source for _, source in videos], probe)),
+        progress=progress,
     )
 
 

@@ -16,7 +16,7 @@ from fsspec.core import url_to_fs
 
 from common.errors import UserError
 from common.files import whole
-from common.shards import Videos, each_kept, shards_of
+from common.shards import Videos, cuts, each_kept, open_store
 from models.data.clip_cache import Faults, clips_digest
 from models.data.clips import Clips, write_clips
 from models.settings import ClipSettings
@@ -30,54 +30,52 @@ class Shard(NamedTuple):
     faults: Faults
 
 
-def window_shards(catalogue: Path) -> list[Videos]:
-    """The catalogue's videos, in shards."""
-    columns = pq.read_table(catalogue, columns=["video_id", "media_uri", "published_at"]).to_pydict()
-    videos = list(zip(columns["video_id"], columns["media_uri"], strict=True))
-    return shards_of(videos, columns["published_at"])
+def window_shards(catalogue: Path, part: int = 0, parts: int = 1) -> Iterator[Videos]:
+    """The catalogue's videos in shards, or those of a part of the shards; none is made before it is asked for."""
+    table = pq.read_table(catalogue, columns=["video_id", "media_uri", "published_at"])
+    days = table["published_at"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    for cut in cuts(days)[part::parts]:
+        rows = table.slice(cut.start, cut.stop - cut.start)
+        yield list(zip(rows["video_id"].to_pylist(), rows["media_uri"].to_pylist(), strict=True))
 
 
 def sharded_clips(
     catalogue: Path, path: Path, settings: ClipSettings, store: str, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Faults, bool]:
-    """Have the clips of all videos in the store, and write to ``path`` where each is.
+    """Have the clips of all videos in the store, and write to ``path`` where each is. It appears only when it is whole.
 
     Returns:
         (video_id, reason) of the videos that could not be decoded, and whether all shards were in the store.
     """
-    had = list(have_shards(window_shards(catalogue), settings, store, progress))
-    write_index([shard for shard, _ in had], path, settings)
-    return [fault for shard, _ in had for fault in shard.faults], all(found for _, found in had)
+    schema = pa.schema(
+        [("video_id", pa.string()), ("shard", pa.string()), ("start", pa.int64())],
+        metadata={"clip_settings": settings.model_dump_json()},
+    )
+    faults: Faults = []
+    known = True
+    with whole(path) as partial, pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for shard, found in have_shards(window_shards(catalogue), settings, store, progress):
+            rows = [list(shard.starts), [shard.url] * len(shard.starts), list(shard.starts.values())]
+            writer.write_batch(pa.record_batch(rows, schema))
+            faults += shard.faults
+            known = known and found
+    return faults, known
 
 
 def have_shards(
     shards: Iterable[Videos], settings: ClipSettings, store: str, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[tuple[Shard, bool]]:
     """Each shard, decoded unless it is in the store; and whether it was there."""
-
-    def decode(videos: Videos, name: str) -> Shard:
-        return _decode(videos, settings, store, name)
-
-    for shard, found in each_kept(shards, store, lambda videos: clips_digest(videos, settings), decode, progress):
+    files, _ = open_store(store)
+    for shard, found in each_kept(
+        shards,
+        store,
+        named=lambda videos: clips_digest(videos, settings),
+        make=lambda videos, name: _decode(videos, settings, store, name),
+        whole=lambda kept: files.exists(Shard(*kept).url),
+        progress=progress,
+    ):
         yield Shard(*shard), found
-
-
-def write_index(shards: Iterable[Shard], path: Path, settings: ClipSettings) -> None:
-    """Write where each clip is, in the place of the clips; the file appears only when it is whole."""
-    schema = pa.schema(
-        [("video_id", pa.string()), ("shard", pa.dictionary(pa.int32(), pa.string())), ("start", pa.int64())],
-        metadata={"clip_settings": settings.model_dump_json()},
-    )
-    urls: list[str] = []
-    rows: list[tuple[str, int, int]] = []
-    for number, shard in enumerate(shards):
-        urls.append(shard.url)
-        rows += [(video_id, number, start) for video_id, start in shard.starts.items()]
-    ids, numbers, starts = zip(*rows, strict=True) if rows else ((), (), ())
-    where = pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(urls, pa.string()))
-    table = pa.table([pa.array(ids, pa.string()), where, pa.array(starts, pa.int64())], schema=schema)
-    with whole(path) as partial, pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        writer.write_table(table)
 
 
 class ClipShards(Clips):
@@ -85,18 +83,12 @@ class ClipShards(Clips):
 
     column = "shard"
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        shards = self.table["shard"].combine_chunks()
-        self._urls: list[str] = shards.dictionary.to_pylist()
-        self._shards, self._starts = shards.indices.to_numpy(), self.table["start"].to_numpy()
-
     def frames(self, video_ids: Iterable[str]) -> np.ndarray:
-        rows = [self.rows[video_id] for video_id in video_ids]
+        where = self.table.take([self.rows[video_id] for video_id in video_ids])
+        urls, starts = where["shard"].to_pylist(), where["start"].to_pylist()
         # Asked for in every batch: the connections of a process are not those of the worker that it becomes.
-        files, _ = url_to_fs(self._urls[0])
-        paths = [files._strip_protocol(self._urls[self._shards[row]]) for row in rows]
-        starts = [int(self._starts[row]) for row in rows]
+        files, _ = url_to_fs(urls[0])
+        paths = [files._strip_protocol(url) for url in urls]
         size = int(np.prod(self.shape))
         try:
             read = files.cat_ranges(paths, starts, [start + size for start in starts], on_error="raise")
@@ -108,13 +100,12 @@ class ClipShards(Clips):
 
 def _decode(videos: Videos, settings: ClipSettings, store: str, name: str) -> Shard:
     """The file of clips has a name of its own, so that of two who decode the same shard neither overwrites it."""
-    files, folder = url_to_fs(store)
+    files, folder = open_store(store)
     with tempfile.TemporaryDirectory() as scratch:
         file = f"{folder}/{name}-{Path(scratch).name}.arrow"
         local = Path(scratch) / "clips.arrow"
         faults = write_clips(videos, local, settings)
         shard = Shard(files.unstrip_protocol(file), _starts(local), faults)
-        files.makedirs(folder, exist_ok=True)
         files.put_file(str(local), file)
     return shard
 

@@ -53,7 +53,9 @@ def open_media(source: str | bytes) -> Any:
 
 @contextmanager
 def open_container(source: str | bytes) -> Iterator[Any]:
-    """The opened container. Raises MediaError for whatever goes wrong with it while it is open."""
+    """The opened container. Raises MediaError for whatever is wrong with it, and OSError where a bucket does not
+    answer: that is no fault of the video.
+    """
     try:
         media = open_media(source)
         with (
@@ -64,6 +66,9 @@ def open_container(source: str | bytes) -> Iterator[Any]:
                 raise MediaError("no video stream in the file")
             yield container
     except (av.error.FFmpegError, OSError) as error:
+        remote = isinstance(source, str) and "://" in source
+        if remote and not isinstance(error, av.error.FFmpegError | FileNotFoundError):
+            raise
         raise MediaError(f"not a readable video ({_reason(error)})") from error
 
 

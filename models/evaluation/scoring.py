@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from common.artifacts import CATALOGUE_COLUMNS, EVALUATION, JUDGING, LEARNING, SLICE, TRAIN, TUNING
-from models.data.dataset import Clips, open_clips, prepare_videos, read_catalogue
+from models.data.dataset import Clips, Videos, open_clips, prepare_videos, read_catalogue
 from models.data.dense import dense_matrix
 from models.data.run_data import RunData
 from models.distillation.boosted import BoostedTeacher
@@ -41,7 +41,7 @@ class Scored:
     """What teachers said: soft targets of training and unlabelled rows, and scores of judging rows (video_id, logits).
 
     ``boosted`` are the boosted teachers of the folds, if there are any, and ``raw`` (N, C) what their networks said of
-    all rows.
+    the same rows, NaN of others.
     """
 
     targets: SoftTargets
@@ -59,35 +59,53 @@ def score_teachers(
 
 
 def scored_by(teachers: list[Teacher], data: RunData, features: Path, settings: Recipe) -> Scored:
-    """Every video's teacher logits: training rows out of fold, all others by the mean of the teachers.
+    """The teacher logits of each video that a student learns from or is judged on: training rows out of fold, all
+    others by the mean of the teachers.
 
     Args:
         teachers: fold by fold, ``distillation.repeats`` each.
     """
+    folds = settings.distillation.folds
     dense, _ = dense_matrix(features, data.videos.video_ids)
     videos = data.videos.with_extras(dense=torch.from_numpy(dense))
-    training = settings.training
-    logits = []
-    for number, teacher in enumerate(teachers, start=1):
-        logits.append(predict_logits(teacher, videos, training.batch_size, training.workers))
-        teacher.cpu()  # the device holds one teacher at a time
-        log(f"teacher {number} of {len(teachers)} has scored {len(videos)} videos")
-    folds = settings.distillation.folds
     fold = np.where(data.frame.split == TRAIN, data.frame.fold, NOBODYS)
-    by_fold, combined = combine_teachers(torch.from_numpy(np.stack(logits)), folds)
+    judging = data.frame.split.isin(JUDGING).to_numpy()
+    splits = LEARNING if settings.distillation.unlabelled else (TRAIN,)
+    learning = data.frame.split.isin(splits).to_numpy()
+    asked = judging | learning
+    logits = teacher_logits(teachers, videos, fold, asked, settings)
+    by_fold, combined = combine_teachers(torch.from_numpy(logits), folds)
     raw = values = out_of_fold(by_fold.numpy(), combined.numpy(), fold)
     stages: list[BoostedTeacher] = []
     if settings.distillation.boosted:
         stages = boosted_teachers(dense, raw, videos.labels.numpy(), fold, settings)
-        own = torch.from_numpy(np.stack([stage.log_probabilities(dense, raw) for stage in stages]))
-        by_fold, combined = combine_teachers(own, folds)
+        own = np.full((folds, *raw.shape), np.nan, raw.dtype)
+        own[:, asked] = [stage.log_probabilities(dense[asked], raw[asked]) for stage in stages]
+        by_fold, combined = combine_teachers(torch.from_numpy(own), folds)
         values = out_of_fold(by_fold.numpy(), combined.numpy(), fold)
-    judging, learning = (data.frame.split.isin(splits).to_numpy() for splits in (JUDGING, LEARNING))
     honest = fold if folds > 1 else np.full(len(fold), NOBODYS)
     targets = SoftTargets(videos.video_ids, values, videos.labels.numpy(), honest)
     judged = pa.table({"video_id": videos.video_ids, "logits": values.tolist()}).filter(pa.array(judging))
     learned = [video_id for video_id, learns in zip(videos.video_ids, learning, strict=True) if learns]
     return Scored(targets.select(learned), judged, stages, raw)
+
+
+def teacher_logits(
+    teachers: list[Teacher], videos: Videos, fold: np.ndarray, asked: np.ndarray, settings: Recipe
+) -> np.ndarray:
+    """(teachers, N, C): what each says of the rows that are ``asked`` for (N,), of training rows but its own fold's.
+
+    NaN elsewhere. ``fold`` (N,) is NOBODYS where no teacher trained.
+    """
+    folds, training = settings.distillation.folds, settings.training
+    said = np.full((len(teachers), len(videos), len(settings.classes)), np.nan, np.float32)
+    for number, teacher in enumerate(teachers):
+        own = number // settings.distillation.repeats
+        rows = np.flatnonzero(asked & ((fold == NOBODYS) | (fold == own) | (folds == 1)))
+        said[number, rows] = predict_logits(teacher, videos.select(rows), training.batch_size, training.workers)
+        teacher.cpu()  # the device holds one teacher at a time
+        log(f"teacher {number + 1} of {len(teachers)} has scored {len(rows)} videos")
+    return said
 
 
 def out_of_fold(by_fold: np.ndarray, combined: np.ndarray, fold: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@
 
 import contextlib
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -91,7 +92,11 @@ class Work(BaseModel, frozen=True, extra="forbid"):
             file, reason = Path(folder) / "job.json", Path(folder) / "reason.txt"
             file.write_text(self.model_dump_json())
             command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-            done = subprocess.run([sys.executable, *command, "-m", self.module, str(file)], check=False)
+            # torchrun's own default is one thread a process: boosting would have one core of a machine of many.
+            environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)), **os.environ}
+            done = subprocess.run(
+                [sys.executable, *command, "-m", self.module, str(file)], check=False, env=environment
+            )
             if done.returncode:
                 why = reason.read_text() if reason.is_file() else f"torchrun ended with status {done.returncode}"
                 raise TrainingError(why)

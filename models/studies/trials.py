@@ -127,7 +127,7 @@ def _best(counted: Sequence[FrozenTrial]) -> int:
     ours = _values(counted[own])
     whole = [number for number, each in enumerate(counted) if each.state == TrialState.COMPLETE]
     better = [number for number in whole if (_values(counted[number]) > ours).all()]
-    return max(better, key=lambda number: counted[number].value or -np.inf, default=own)
+    return max(better, key=lambda number: _values(counted[number]).mean(), default=own)
 
 
 def _own(counted: Sequence[FrozenTrial]) -> int:

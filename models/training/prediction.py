@@ -11,6 +11,8 @@ from models.data.loading import Loader
 from models.data.tensors import Batch
 from models.training.devices import device, gathered, rank, world
 
+MEET = 64  # batches after which processes meet: none may wait for another as long as half an hour, gloo's limit
+
 
 def forward(model: Any, batch: Batch) -> Any:
     """Outputs for a batch: the network is given what it reads (``inputs``), and nothing else of the batch."""
@@ -31,6 +33,13 @@ def predict_logits(model: nn.Module, videos: Videos, batch_size: int, workers: i
     model.to(target).eval()
     size = -(-len(videos) // world())
     own = torch.arange(rank() * size, (rank() + 1) * size).clamp(max=len(videos) - 1)
-    loader = Loader(videos, own.split(batch_size), workers, target)
-    logits = torch.cat([forward(model, batch).float().cpu() for _, batch in loader])
-    return torch.cat(gathered(logits))[: len(videos)].numpy()
+    batches = own.split(batch_size)
+    found: list[list[torch.Tensor]] = [[] for _ in range(world())]
+    waiting: list[torch.Tensor] = []
+    for number, (_, batch) in enumerate(Loader(videos, batches, workers, target), start=1):
+        waiting.append(forward(model, batch).float().cpu())
+        if number % MEET == 0 or number == len(batches):
+            for part, logits in zip(found, gathered(torch.cat(waiting)), strict=True):
+                part.append(logits)
+            waiting = []
+    return torch.cat([logits for part in found for logits in part])[: len(videos)].numpy()

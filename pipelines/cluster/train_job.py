@@ -28,10 +28,20 @@ def train_job(pod: PodSettings, nodes: int, processes: int, image: str, cluster:
                 "numNodes": nodes,
                 "numProcPerNode": processes,
                 "resourcesPerNode": {"requests": amounts, "limits": amounts},
+                "env": _secrets(cluster),
             },
             **_with_pods(_pod_spec(pod, cluster), cluster.trainer_api),
         },
     }  # fmt: skip
+
+
+def _secrets(cluster: Cluster) -> list[dict[str, Any]]:
+    """The variables that steps get out of secrets: these pods, too, read the bucket of clips."""
+    return [
+        {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+        for secret, variables in cluster.secrets.items()
+        for key, variable in variables.items()
+    ]
 
 
 def _pod_spec(pod: PodSettings, cluster: Cluster) -> dict[str, Any]:
@@ -41,6 +51,7 @@ def _pod_spec(pod: PodSettings, cluster: Cluster) -> dict[str, Any]:
     mounts = [{"name": name, "mountPath": path} for path, name in cluster.volumes.items()]
     mounts.append({"name": "shared-memory", "mountPath": "/dev/shm"})  # noqa: S108 - where workers pass batches
     return {
+        **({"serviceAccountName": cluster.service_account} if cluster.service_account else {}),
         **({"nodeSelector": pod.node_selector} if pod.node_selector else {}),
         **(
             {"tolerations": [each.model_dump(exclude_none=True) for each in pod.tolerations]} if pod.tolerations else {}

@@ -28,7 +28,7 @@ def test_facts_by_shards_are_those_of_one_pod(rows, tmp_path, monkeypatch, parts
     monkeypatch.setattr(common_shards, "SHARD", 2)
     store = (tmp_path / "store").as_uri()
     for part in range(1, parts):  # the pod of the first never came
-        list(probed_shards(media_shards(rows)[part::parts], store, probe, silent))
+        list(probed_shards(media_shards(rows, part, parts), store, probe, silent))
     ours, alone = media_facts(rows, probe, silent, store), media_facts(rows, probe, silent)
     pd.testing.assert_frame_equal(ours, alone)
     assert alone.media_error.notna().tolist() == [n in (4, 6) for n in range(9)]

@@ -59,7 +59,8 @@ class Trainer:
                 [sys.executable, "-m", "torch.distributed.run", *trainer["args"]],
                 cwd=ROOT,
                 env={
-                    **os.environ,
+                    # Nothing of the step's: a pod has what its manifest gives it.
+                    **{name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ},
                     "OMP_NUM_THREADS": "1",
                     "PET_NNODES": str(trainer["numNodes"]),
                     "PET_NPROC_PER_NODE": str(trainer["numProcPerNode"]),

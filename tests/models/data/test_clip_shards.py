@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from common import shards as common_shards
 from common.errors import UserError
@@ -44,7 +45,7 @@ def written(window: pd.DataFrame, path: Path) -> Path:
 
 
 def test_shards_end_with_a_day_of_utc(window, store, tmp_path):
-    shards = window_shards(written(window, tmp_path / "c.parquet"))
+    shards = list(window_shards(written(window, tmp_path / "c.parquet")))
     assert [len(shard) for shard in shards] == [1, 2, 1, 2, 1, 2]
     assert [video_id for shard in shards for video_id, _ in shard] == list(window.video_id)
 
@@ -52,9 +53,8 @@ def test_shards_end_with_a_day_of_utc(window, store, tmp_path):
 @pytest.mark.parametrize("parts", [1, 2, 8])
 def test_parts_decoded_elsewhere_are_what_one_file_holds(window, store, tmp_path, parts):
     catalogue = written(window, tmp_path / "c.parquet")
-    shards = window_shards(catalogue)
     for part in range(1, parts):  # the pod of the first never came
-        list(have_shards(shards[part::parts], SETTINGS, store))
+        list(have_shards(window_shards(catalogue, part, parts), SETTINGS, store))
     faults, _ = sharded_clips(catalogue, tmp_path / "index", SETTINGS, store)
     expected = write_clips(zip(window.video_id, window.media_uri, strict=True), tmp_path / "whole", SETTINGS)
     assert [tuple(fault) for fault in faults] == expected
@@ -95,6 +95,23 @@ def test_clips_that_were_deleted_are_said_to_be_gone(window, store, tmp_path):
         shard.unlink()
     with pytest.raises(UserError, match="gone from the clip store"):
         ClipShards(tmp_path / "index").frames(window.video_id[:1])
+    sharded_clips(tmp_path / "c.parquet", tmp_path / "index", SETTINGS, store)
+    assert ClipShards(tmp_path / "index").frames(window.video_id[:1]).any()
+
+
+def test_a_bucket_that_does_not_answer_is_no_fault_of_the_video(window, store, tmp_path, monkeypatch):
+    remote = written(window.iloc[:1].assign(media_uri="memory://bucket/a.mp4"), tmp_path / "c.parquet")
+    video = Path(window.media_uri[0]).read_bytes()
+
+    def refused(*_, **__):
+        raise PermissionError("the token expired")
+
+    with monkeypatch.context() as patch, pytest.raises(PermissionError):
+        patch.setattr(MemoryFileSystem, "_open", refused)
+        sharded_clips(remote, tmp_path / "index", SETTINGS, store)
+    MemoryFileSystem().pipe_file("/bucket/a.mp4", video)
+    assert sharded_clips(remote, tmp_path / "index", SETTINGS, store)[0] == []
+    assert ClipShards(tmp_path / "index").frames(window.video_id[:1]).any()
 
 
 def test_a_window_without_a_clip_has_an_index(window, store, tmp_path):

@@ -43,3 +43,19 @@ def test_two_processes_say_of_every_video_what_one_says(artifacts, recipe, teach
     told = [json.loads((tmp_path / name / IMPORTANCE).read_text()) for name in ("1", "2")]
     assert told[0]["log_loss"] == pytest.approx(told[1]["log_loss"], abs=1e-5)
     assert len(told[0]["features"]) == len(told[1]["features"]) > 0
+
+
+def test_other_teachers_are_other_work(artifacts, recipe, teacher, tmp_path):
+    work = Scoring(
+        catalogue=artifacts / "catalogue.parquet",
+        clips=artifacts / "clips.arrow",
+        privileged=artifacts / "privileged",
+        teacher=teacher,
+        recipe=recipe,
+        seed=0,
+        output=tmp_path / "out",
+    )
+    before = work.fingerprint()
+    first, second = (teacher / name for name in teacher_names(recipe.distillation)[:2])
+    (first / "model.safetensors").write_bytes((second / "model.safetensors").read_bytes())
+    assert work.fingerprint() != before

@@ -36,7 +36,7 @@ FORMS = {"v2.0": "podSpecOverrides", "v2.1": "podTemplateOverrides", "v2.2": "ru
 
 
 def job(api: str = "v2.2", nodes: int = 2, pod: PodSettings = POD) -> dict:
-    made = train_job(pod, nodes, 1, "cpfd/training:1", Cluster(trainer_api=api))
+    made = train_job(pod, nodes, 1, "cpfd/training:1", Cluster(trainer_api=api, service_account="trainer"))
     made["metadata"]["name"] = "cpfd-teachers-0123"
     made["spec"]["trainer"]["args"] = ["-m", "models.jobs.training", "/mnt/cpfd/checkpoints/jobs/x/job.json"]
     return made
@@ -54,8 +54,12 @@ def test_the_newest_form_is_taken_and_comes_back_whole(schemas):
 def test_each_form_says_the_same_of_the_pods(api):
     spec = job(api)["spec"]
     assert set(spec) - {"runtimeRef", "trainer"} == {FORMS[api]}
+    (variable,) = spec["trainer"]["env"]
+    assert variable["name"] == "PGPASSWORD"
+    assert variable["valueFrom"] == {"secretKeyRef": {"name": "cpfd-postgres", "key": "password"}}
     said = json.dumps(spec[FORMS[api]])
-    for part in ("NVIDIA-A100-SXM4-80GB", '"key": "spot"', '"claimName": "cpfd"', "/mnt/cpfd", "/dev/shm"):  # noqa: S108
+    parts = ("NVIDIA-A100-SXM4-80GB", '"key": "spot"', '"claimName": "cpfd"', '"serviceAccountName": "trainer"')
+    for part in (*parts, "/mnt/cpfd", "/dev/shm"):  # noqa: S108
         assert part in said
     assert spec["trainer"]["resourcesPerNode"]["limits"] == {"memory": "64Gi", "cpu": "16", "nvidia.com/gpu": "1"}
 

@@ -13,6 +13,18 @@ LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - of a pod, where Ne
 LARGEST_REQUEST = 64 * 1024 * 1024  # bytes: three minutes of video as platforms store it, and some room
 
 
+# All to the console: TorchServe's own way is five more files, which in a pod fill its volume. A worker's lines are
+# those of the logger MODEL_LOG.
+LOG4J = """<?xml version="1.0" encoding="UTF-8"?>
+<Configuration>
+  <Appenders>
+    <Console name="console" target="SYSTEM_OUT"><PatternLayout pattern="%d{ISO8601} [%-5p] %t %c - %m%n"/></Console>
+  </Appenders>
+  <Loggers><Root level="info"><AppenderRef ref="console"/></Root></Loggers>
+</Configuration>
+"""
+
+
 class ServingError(UserError):
     """TorchServe cannot be started or does not answer. The message says what to do."""
 

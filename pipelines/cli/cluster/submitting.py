@@ -50,12 +50,15 @@ def compile_(
         str | None, typer.Option(help="Image of the steps, best by digest. Default: that of cluster.yaml.")
     ] = None,
     gpu_image: Annotated[str | None, typer.Option(help="Image of those that ask for a GPU.")] = None,
+    objects: Annotated[
+        bool, typer.Option("--objects", help="As Pipeline and PipelineVersion, for kubectl apply --server-side.")
+    ] = False,
     workspace: WorkspaceOption = HERE,
     tasks: TasksOption = None,
 ) -> None:
     """Compile pipelines to YAML for Kubeflow Pipelines."""
     from pipelines.cluster.settings import Cluster
-    from pipelines.graphs.compile import compile_task
+    from pipelines.graphs.compile import compile_objects, compile_task
     from pipelines.workspace import Workspace
 
     where = Workspace.at(workspace)
@@ -66,7 +69,7 @@ def compile_(
     def compile_one(chosen: "Task") -> None:
         file = Path(f"{chosen.task}.yaml")
         path = (output or COMPILED) / file if every else output or file
-        out.print(f"Compiled to {compile_task(chosen, path, cluster)}")
+        out.print(f"Compiled to {(compile_objects if objects else compile_task)(chosen, path, cluster)}")
 
     for_each(task, where, tasks, compile_one)
 

@@ -212,9 +212,9 @@ def print_decoding(folder: Path, clips: int) -> None:
     """A line a number of parts; raises SystemExit if they do not make the same bytes."""
     corpus = folder / "media"
     simulate(corpus, SimulationSettings(videos=clips))
-    found = {shards: decoded(corpus, shards, folder) for shards in (1, 2, 8)}
-    for shards, (seconds, _) in found.items():
-        print(f"| decoding in {shards} parts, core seconds | {clips:,} | {seconds:.1f} | |", flush=True)
+    found = {parts: decoded(corpus, parts, folder) for parts in (1, 2, 8)}
+    for parts, (seconds, _) in found.items():
+        print(f"| decoding in {parts} parts, core seconds | {clips:,} | {seconds:.1f} | |", flush=True)
     if len({digest for _, digest in found.values()}) > 1:
         raise SystemExit("parts make other bytes than the whole")
     print(f"\nAll make the same bytes: {next(iter(found.values()))[1][:16]}")

@@ -17,8 +17,9 @@ Videos = Sequence[tuple[str, str]]  # ids and sources
 SHARD = 2_048  # videos; their clips of 8 frames at 224 pixels are 2.5 GB, which the disk of any pod holds
 
 
-def cuts(days: np.ndarray) -> list[slice]:
-    """Where rows in their order are cut: where a day (N,) ends, and after SHARD of them."""
+def cuts(published: np.ndarray) -> list[slice]:
+    """Where rows in the order of their times (N,), datetime64 in UTC, are cut: where a day ends, and after SHARD."""
+    days = published.astype("datetime64[D]").astype(np.int64)
     ends = [*(np.flatnonzero(np.diff(days)) + 1), len(days)]
     found: list[slice] = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):

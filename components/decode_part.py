@@ -12,17 +12,13 @@ def decode_part(catalogue: Input[Dataset], clip_settings: str, clip_store: str, 
 
     import pyarrow.parquet as pq
 
-    from components.shared.progress import counter
+    from components.shared.progress import counter, part_done
     from models.data.clip_shards import have_shards, window_shards
     from models.settings import ClipSettings
 
-    settings, about = (
-        ClipSettings.model_validate_json(clip_settings),
-        pq.read_metadata(catalogue.path).num_rows // parts,
-    )
+    settings = ClipSettings.model_validate_json(clip_settings)
+    about = pq.read_metadata(catalogue.path).num_rows // parts
     shards = window_shards(Path(catalogue.path), part, parts)
     had = list(have_shards(shards, settings, clip_store, counter("decoded", about)))
-    there = sum(found for _, found in had)
     videos = sum(len(shard.starts) + len(shard.faults) for shard, _ in had)
-    print(f"part {part + 1} of {parts}: {videos} videos; {there} of {len(had)} shards were there", flush=True)
-    return videos
+    return part_done(part, parts, videos, [found for _, found in had])

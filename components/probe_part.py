@@ -12,12 +12,10 @@ def probe_part(catalogue: Input[Dataset], clip_store: str, part: int, parts: int
 
     import pandas as pd
 
-    from components.shared.progress import counter
+    from components.shared.progress import counter, part_done
     from corpus.validation.media import media_shards, probed_shards
     from models.data.clips import probe
 
     rows = pd.read_parquet(Path(catalogue.path), columns=["media_uri", "published_at"])
     had = list(probed_shards(media_shards(rows, part, parts), clip_store, probe, counter("probed", len(rows) // parts)))
-    there, videos = sum(found for _, found in had), sum(len(facts) for facts, _ in had)
-    print(f"part {part + 1} of {parts}: {videos} videos; {there} of {len(had)} shards were there", flush=True)
-    return videos
+    return part_done(part, parts, sum(len(facts) for facts, _ in had), [found for _, found in had])

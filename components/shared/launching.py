@@ -63,7 +63,7 @@ def _launch_pods(work: Work, checkpoints: Path, name: str, template: str) -> Non
     """
     folder = checkpoints / "jobs" / name
     folder.mkdir(parents=True, exist_ok=True)
-    moved = {name: _copied(path, folder / name) for name in work.inputs if (path := getattr(work, name)) is not None}
+    moved = {each: _copied(path, folder / each) for each in work.inputs if (path := getattr(work, each)) is not None}
     result = folder / "output"
     with whole(folder / "job.json") as partial:
         partial.write_text(work.model_copy(update={**moved, "output": result}).model_dump_json())

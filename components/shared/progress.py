@@ -1,7 +1,7 @@
 """How components log their progress: without any import that takes time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def counter(what: str, total: int) -> Callable[[int], None]:
@@ -15,3 +15,9 @@ def counter(what: str, total: int) -> Callable[[int], None]:
             last = time.monotonic()
 
     return log
+
+
+def part_done(part: int, parts: int, videos: int, found: Sequence[bool]) -> int:
+    """Say what a part of the videos came to, and which of its shards were ``found``. Returns how many videos it has."""
+    print(f"part {part + 1} of {parts}: {videos} videos; {sum(found)} of {len(found)} shards were there", flush=True)
+    return videos

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
-import numpy as np
 import pandas as pd
 
 from common.errors import UserError
@@ -49,8 +48,7 @@ def media_facts(catalogue: pd.DataFrame, probe: Probe, progress: Progress, store
 def media_shards(catalogue: pd.DataFrame, part: int = 0, parts: int = 1) -> Iterator[Videos]:
     """The videos that are stored, in shards or a part of them, by their place alone: it is what is looked at."""
     rows = catalogue[catalogue.media_uri.notna()]
-    days = rows.published_at.to_numpy("datetime64[ns]").astype("datetime64[D]").astype(np.int64)
-    for cut in cuts(days)[part::parts]:
+    for cut in cuts(rows.published_at.to_numpy("datetime64[ns]"))[part::parts]:
         yield [(uri, uri) for uri in rows.media_uri.iloc[cut]]
 
 

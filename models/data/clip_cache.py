@@ -31,34 +31,21 @@ def shared_clips(
     Returns:
         (video_id, reason) of the videos that could not be decoded, and whether the clips were in the store.
     """
-
-    kept, found = _kept(
-        videos, settings, store, lambda partial: write_clips(videos, partial / CLIPS, settings, progress)
-    )
-    path.unlink(missing_ok=True)
-    try:
-        os.link(kept / CLIPS, path)
-    except OSError:
-        shutil.copyfile(kept / CLIPS, path)
-    return _faults(kept), found
-
-
-def _kept(videos: Videos, settings: ClipSettings, store: Path, make: Callable[[Path], Faults]) -> tuple[Path, bool]:
-    """The folder of these videos' clips in the store, which ``make`` fills if it is not there; whether it was."""
-    kept = store / clips_digest(videos, settings)
+    kept = store / videos_digest(videos, made_by(settings))
     store.mkdir(parents=True, exist_ok=True)
     with locked(store / f"{kept.name}.lock"):
         found = kept.is_dir()
         if not found:
             with whole(kept) as partial:
                 partial.mkdir()
-                faults = make(partial)
+                faults = write_clips(videos, partial / CLIPS, settings, progress)
                 (partial / FAULTS).write_text(json.dumps(faults))
-    return kept, found
-
-
-def _faults(kept: Path) -> Faults:
-    return [(video_id, reason) for video_id, reason in json.loads((kept / FAULTS).read_text())]
+    path.unlink(missing_ok=True)
+    try:
+        os.link(kept / CLIPS, path)
+    except OSError:
+        shutil.copyfile(kept / CLIPS, path)
+    return [(video_id, reason) for video_id, reason in json.loads((kept / FAULTS).read_text())], found
 
 
 def unused(store: Path) -> list[Path]:
@@ -70,6 +57,6 @@ def unused(store: Path) -> list[Path]:
     return [*left, *(store / f"{each.name}.lock" for each in left), *sorted(store.glob(".*"))]
 
 
-def clips_digest(videos: Videos, settings: ClipSettings) -> str:
-    """A digest of the videos, the settings, and the code that decodes."""
-    return videos_digest(videos, f"{settings.model_dump_json()} {code_digest('models.data.clips')}")
+def made_by(settings: ClipSettings) -> str:
+    """What clips are made by beside their videos: the settings, and the code that decodes."""
+    return f"{settings.model_dump_json()} {code_digest('models.data.clips')}"

@@ -16,8 +16,8 @@ from fsspec.core import url_to_fs
 
 from common.errors import UserError
 from common.files import whole
-from common.shards import Videos, cuts, each_kept, open_store
-from models.data.clip_cache import Faults, clips_digest
+from common.shards import Videos, cuts, each_kept, open_store, videos_digest
+from models.data.clip_cache import Faults, made_by
 from models.data.clips import Clips, write_clips
 from models.settings import ClipSettings
 
@@ -33,8 +33,7 @@ class Shard(NamedTuple):
 def window_shards(catalogue: Path, part: int = 0, parts: int = 1) -> Iterator[Videos]:
     """The catalogue's videos in shards, or those of a part of the shards; none is made before it is asked for."""
     table = pq.read_table(catalogue, columns=["video_id", "media_uri", "published_at"])
-    days = table["published_at"].to_numpy().astype("datetime64[D]").astype(np.int64)
-    for cut in cuts(days)[part::parts]:
+    for cut in cuts(table["published_at"].to_numpy())[part::parts]:
         rows = table.slice(cut.start, cut.stop - cut.start)
         yield list(zip(rows["video_id"].to_pylist(), rows["media_uri"].to_pylist(), strict=True))
 
@@ -66,11 +65,11 @@ def have_shards(
     shards: Iterable[Videos], settings: ClipSettings, store: str, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[tuple[Shard, bool]]:
     """Each shard, decoded unless it is in the store; and whether it was there."""
-    files, _ = open_store(store)
+    (files, _), by = open_store(store), made_by(settings)
     for shard, found in each_kept(
         shards,
         store,
-        named=lambda videos: clips_digest(videos, settings),
+        named=lambda videos: videos_digest(videos, by),
         make=lambda videos, name: _decode(videos, settings, store, name),
         whole=lambda kept: files.exists(Shard(*kept).url),
         progress=progress,

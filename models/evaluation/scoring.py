@@ -93,7 +93,7 @@ def scored_by(teachers: list[Teacher], data: RunData, features: Path, settings: 
 def teacher_logits(
     teachers: list[Teacher], videos: Videos, fold: np.ndarray, asked: np.ndarray, settings: Recipe
 ) -> np.ndarray:
-    """(teachers, N, C): what each says of the rows that are ``asked`` for (N,), of training rows but its own fold's.
+    """(teachers, N, C): what each says of the rows that are ``asked`` for (N,), of training rows those of its own fold.
 
     NaN elsewhere. ``fold`` (N,) is NOBODYS where no teacher trained.
     """

@@ -166,17 +166,27 @@ def running(first, workspace, lenient):
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         preexec_fn=ignoring_interrupts,
     )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not any("executor_main" in part for child in children_of(process) for part in child.cmdline()):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    yield process, children_of(process)
-    process.kill()
+    try:
+        deadline = time.monotonic() + 120
+        while not any(is_executor(child) for child in children_of(process)):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield process, children_of(process)
+    finally:
+        process.kill()
 
 
 def children_of(process: subprocess.Popen) -> list[psutil.Process]:
     return [each for each in psutil.Process(process.pid).children(recursive=True) if each.is_running()]
+
+
+def is_executor(process: psutil.Process) -> bool:
+    """Whether it is a step's executor: a process that has just ended, or is a zombie, is none."""
+    try:
+        return any("executor_main" in part for part in process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def newest_run(workspace, task):

@@ -1,6 +1,6 @@
 """Settings of the networks and their input: what data, networks and starts are made by. A task file composes them."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -54,11 +54,10 @@ class WideSettings(BaseModel, frozen=True, extra="forbid"):
         2, ge=1, description="an n-gram of fewer texts is left out: it says whose text it is alone"
     )
     buckets: int = Field(2**18, ge=2, description="places that words, and as many that characters, are hashed to")
-    inverse_penalty: float = Field(1.0, gt=0, description="C of a logistic regression; scikit-learn's default")
-    soft_inverse_penalty: float | None = Field(
-        None,
-        gt=0,
-        description="the same for soft targets, which say more of a row: 4 where texts are all there is, else 1",
+    inverse_penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.25, 1.0, 4.0, 16.0),
+        min_length=1,
+        description="C of a logistic regression, of which each training takes what suits the tuning rows best",
     )
     folds: int = Field(5, ge=2, description="parts; the network learns what is left by models of the other parts")
 
@@ -145,12 +144,8 @@ class ModelSettings(BaseModel, frozen=True, extra="forbid"):
 
     @property
     def wide(self) -> WideSettings | None:
-        """The wide path's settings, each with a value; None without one, or without a text to read."""
-        own = self.network.wide
-        if own is None or self.modalities == ("frames",):
-            return None
-        penalty = own.soft_inverse_penalty or (1.0 if "frames" in self.modalities else 4.0)
-        return own.model_copy(update={"soft_inverse_penalty": penalty})
+        """The wide path's settings; None without one, or without a text to read."""
+        return None if self.modalities == ("frames",) else self.network.wide
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

@@ -23,14 +23,14 @@ LossFunction = Callable[[Tensor, Batch], Losses]
 
 
 def fit_wide_path(
-    path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings, soft: bool = False
+    path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings, misfit: Callable[[WidePath], float]
 ) -> Tensor:
-    """Fit ``path`` to all ``videos``, in place.
+    """Fit ``path`` to all ``videos``, in place, by the penalty whose fit has the least ``misfit``.
 
     Args:
         loss: what the network will minimise as well: logits and a batch without raw input to named losses, means over
             the rows.
-        soft: whether a teacher's soft targets are learned from, which have a penalty of their own.
+        misfit: how badly a fitted path suits rows that it was not fitted to.
 
     Returns:
         logits (N, C) of models that were each fitted to the other parts of the videos. What the network's layers learn
@@ -38,7 +38,7 @@ def fit_wide_path(
         ICLR 2021).
     """
     assert videos.ngrams is not None  # noqa: S101 - the caller has a wide path, and so what it reads
-    inverse_penalty = (soft and settings.soft_inverse_penalty) or settings.inverse_penalty
+    inverse_penalty, fitted = _best_fit(path, videos, loss, settings, misfit)
     out_of_fold = torch.empty(len(videos), len(path.bias))
     parts = np.random.default_rng(FOLD_SEED).permutation(len(videos)) % settings.folds
     for part in range(settings.folds):
@@ -46,8 +46,22 @@ def fit_wide_path(
         if len(inside) and len(outside):
             _fit(path, videos.select(outside), loss, settings.least_texts, inverse_penalty)
             out_of_fold[inside] = path.logits(videos.ngrams[inside])
-    _fit(path, videos, loss, settings.least_texts, inverse_penalty)
+    path.load_state_dict(fitted)
     return out_of_fold
+
+
+def _best_fit(
+    path: WidePath, videos: Videos, loss: LossFunction, settings: WideSettings, misfit: Callable[[WidePath], float]
+) -> tuple[float, dict[str, Tensor]]:
+    """The penalty of least misfit, and what ``path`` is by it."""
+    least = np.inf
+    best: tuple[float, dict[str, Tensor]] = (settings.inverse_penalties[0], {})
+    for inverse_penalty in settings.inverse_penalties:
+        _fit(path, videos, loss, settings.least_texts, inverse_penalty)
+        found = misfit(path)
+        if found < least:
+            least, best = found, (inverse_penalty, {name: each.clone() for name, each in path.state_dict().items()})
+    return best
 
 
 def _fit(path: WidePath, videos: Videos, loss: LossFunction, least_texts: int, inverse_penalty: float) -> None:

@@ -15,6 +15,8 @@ from models.distillation.named_settings import changed_kind
 from models.training.settings import Recipe
 
 DIGITS = 3  # of a number that is drawn: more of them say nothing, and read badly in a task file
+# From PFD's alpha to the paper's highest: labels of a few votes are wrong more often than a teacher of privileged ones.
+TRUSTING, TRUST = "mostly the teacher", {"alpha_min": 0.5, "alpha_max": 0.9}
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,15 @@ def _temperatures(own: float) -> Numbers:
 
 
 def _mappings(own: Mapping[str, Any]) -> Kinds:
-    """The task's own mapping, and the others with what both can be given; tanh fitted is the negative sigmoid."""
+    """The task's own mapping, and the others with what both can be given; tanh fitted is the negative sigmoid.
+
+    Those with bounds of alpha also between bounds at which the teacher outweighs labels that are often wrong.
+    """
     before = MAPPINGS[own["name"]].model_validate(own)
     names = [before.name, *(name for name in MAPPINGS if name not in (before.name, "tanh"))]
-    return Kinds({name: changed_kind(before, name, MAPPINGS).model_dump(exclude_none=True) for name in names})
+    kinds = {name: changed_kind(before, name, MAPPINGS).model_dump(exclude_none=True) for name in names}
+    trusting = {f"{name}, {TRUSTING}": {**each, **TRUST} for name, each in kinds.items() if "alpha_min" in each}
+    return Kinds(kinds | trusting)
 
 
 SETTINGS = (
@@ -95,7 +102,7 @@ SETTINGS = (
     Setting("distillation.student_epochs", _half_to_double),
     Setting("training.weight_decay", _up_to(0.1)),
     Setting("network.dropout", _up_to(0.3)),
-    Setting("network.wide.soft_inverse_penalty", _tenfold),
+    Setting("network.wide.least_texts", lambda own: Numbers(1, max(5, own), whole=True)),
     Setting("distillation.method.temperature", _temperatures),
     Setting("distillation.method.alpha", lambda _: Numbers(0.0, 1.0)),
     Setting("distillation.method.mapping", _mappings),

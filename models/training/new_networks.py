@@ -14,7 +14,7 @@ from models.data.dataset import Videos
 from models.data.run_data import RunData
 from models.distillation.methods import TeacherInput
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
-from models.networks.wide import shrink
+from models.networks.wide import WidePath, shrink
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
 from models.settings import ModelSettings
 from models.starts.weights import open_start, start_from
@@ -22,6 +22,7 @@ from models.starts.wide import LossFunction, fit_wide_path
 from models.training.checkpoints import History
 from models.training.devices import device, log, rank, seed_everything, world
 from models.training.settings import Recipe
+from models.training.stopping import calibrate
 
 Teacher = XVLMForClassification | DFXVLMForClassification
 # X-VLM base has over 200 million parameters, the sizes of 'profile: laptop' less than one: this lies well between.
@@ -46,23 +47,25 @@ def new_teacher(data: RunData, settings: Recipe, dense_features: list[str], sees
 
 
 def with_wide_path(
-    model: Any, settings: Recipe, loss: LossFunction, *parts: Videos, soft: bool = False
-) -> list[Videos]:
-    """Fit the wide path of a new network, if it has one, to the first of ``parts``; ``soft`` if to soft targets.
+    model: Any, settings: Recipe, loss: LossFunction, train: Videos, tuning: Videos
+) -> tuple[Videos, Videos]:
+    """Fit the wide path of a new network, if it has one, by the penalty that suits the tuning rows best.
 
     The network's own layers then add nothing at first: they start from what the wide path knows.
 
     Returns:
-        the parts with the wide path's logits in the place of n-grams, of the first out of fold.
+        both parts with the wide path's logits in the place of n-grams, those of ``train`` out of fold.
     """
     wide = settings.wide
     if wide is None or model.wide is None:
-        return [replace(part, ngrams=None) for part in parts]
-    first, *others = parts
-    out_of_fold = fit_wide_path(model.wide, first, loss, wide, soft)
+        return replace(train, ngrams=None), replace(tuning, ngrams=None)
+
+    def misfit(path: WidePath) -> float:
+        return calibrate(path.logits(tuning.ngrams).numpy(), tuning.labels.numpy()).loss
+
+    out_of_fold = fit_wide_path(model.wide, train, loss, wide, misfit)
     shrink(model.head, 0.0)
-    others = [part.with_wide_logits(model.wide.logits(part.ngrams)) for part in others]
-    return [first.with_wide_logits(out_of_fold), *others]
+    return train.with_wide_logits(out_of_fold), tuning.with_wide_logits(model.wide.logits(tuning.ngrams))
 
 
 def _new_network(network: Any, config: Any, data: RunData, settings: Recipe, seed: int, **kwargs: Any) -> Any:

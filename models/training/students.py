@@ -88,8 +88,7 @@ def distill_student(
     weights = class_weights(videos, settings)
     loss = partial(method.loss, class_weights=weights)
     wide_loss = partial(method.wide_loss, class_weights=weights)
-    soft = method.teacher is not None
-    videos, tuning = with_wide_path(model, settings, wide_loss, videos, data.rows(TUNING), soft=soft)
+    videos, tuning = with_wide_path(model, settings, wide_loss, videos, data.rows(TUNING))
     training = for_epochs(settings.training, distillation.student_epochs)
     history = fit(network, videos, loss, training, seed, validation=tuning, checkpoints=checkpoints)
     set_temperature(model, tuning, settings)

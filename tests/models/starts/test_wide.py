@@ -12,7 +12,7 @@ from models.networks.wide import inverse_frequency, weighted_counts
 from models.starts.wide import fit_linear, fit_wide_path
 from models.training.new_networks import new_classifier, with_wide_path
 from models.training.prediction import predict_logits
-from models.training.settings import Recipe
+from models.training.stopping import calibrate
 
 
 def by_labels(logits, batch):
@@ -43,25 +43,35 @@ def test_what_one_text_alone_has_gets_no_weight(train, recipe):
     assert weight[texts > 1].any(1).mean() > 0.9
 
 
-def test_soft_targets_have_a_penalty_of_their_own(train, recipe, run_data):
+def test_the_penalty_is_the_one_that_suits_other_rows_best(train, recipe, run_data):
     model = new_classifier(run_data, recipe, 0)
-    settings = recipe.wide.model_copy(update={"soft_inverse_penalty": 4.0})
-    sizes = []
-    for soft in (False, True):
-        fit_wide_path(model.wide, train, by_labels, settings, soft)
-        sizes.append(model.wide.weight.norm().item())
-    assert sizes[1] > 1.2 * sizes[0]
+    tried, misfits = [], iter((2.0, 0.0, 1.0))
+
+    def misfit(path):
+        tried.append(path.weight.norm().item())
+        return next(misfits)
+
+    settings = recipe.wide.model_copy(update={"inverse_penalties": (0.25, 1.0, 4.0)})
+    fit_wide_path(model.wide, train, by_labels, settings, misfit)
+    assert tried == sorted(tried)  # a higher C lets weights grow
+    assert model.wide.weight.norm().item() == tried[1]
+    alone = settings.model_copy(update={"inverse_penalties": (1.0,)})
+    other = new_classifier(run_data, recipe, 0)
+    fit_wide_path(other.wide, train, by_labels, alone, lambda _: 0.0)
+    assert torch.equal(other.wide.weight, model.wide.weight)
 
 
-@pytest.mark.parametrize(
-    ("modalities", "given", "penalty"),
-    [(("frames", "title"), None, 1.0), (("title", "overlay_text"), None, 4.0), (("title",), 2.0, 2.0)],
-)
-def test_soft_targets_are_penalised_less_where_texts_are_all_there_is(recipe, modalities, given, penalty):
-    network = {**recipe.network.model_dump(), "wide": {"soft_inverse_penalty": given}}
-    own = Recipe.model_validate({**recipe.model_dump(), "modalities": modalities, "network": network})
-    assert own.wide.soft_inverse_penalty == penalty
-    assert Recipe.model_validate_json(own.model_dump_json()) == own
+def test_each_training_takes_the_penalty_that_its_tuning_rows_like(train, recipe, run_data):
+    tuning = run_data.rows("tuning")
+    losses = []
+    for inverse_penalty in recipe.wide.inverse_penalties:
+        wide = recipe.network.wide.model_copy(update={"inverse_penalties": (inverse_penalty,)})
+        own = recipe.model_copy(update={"network": recipe.network.model_copy(update={"wide": wide})})
+        _, found = with_wide_path(new_classifier(run_data, own, 0), own, by_labels, train, tuning)
+        losses.append(calibrate(found.extras["wide_logits"].numpy(), tuning.labels.numpy()).loss)
+    _, found = with_wide_path(new_classifier(run_data, recipe, 0), recipe, by_labels, train, tuning)
+    assert calibrate(found.extras["wide_logits"].numpy(), tuning.labels.numpy()).loss == min(losses)
+    assert min(losses) < max(losses)
 
 
 def test_soft_targets_without_labels_are_enough(train, recipe):
@@ -81,11 +91,12 @@ def test_soft_targets_without_labels_are_enough(train, recipe):
 
 def test_no_row_has_a_part_in_what_the_network_starts_from_on_it(train, recipe, run_data):
     model = new_classifier(run_data, recipe, 0)
-    before = fit_wide_path(model.wide, train, by_labels, recipe.wide)
+    one = recipe.wide.model_copy(update={"inverse_penalties": (1.0,)})
+    before = fit_wide_path(model.wide, train, by_labels, one, lambda _: 0.0)
     whole = model.wide.logits(train.ngrams)
     labels = train.labels.clone()
     labels[0] = 1 - labels[0]
-    after = fit_wide_path(model.wide, replace(train, labels=labels), by_labels, recipe.wide)
+    after = fit_wide_path(model.wide, replace(train, labels=labels), by_labels, one, lambda _: 0.0)
     torch.testing.assert_close(before[0], after[0])
     assert (model.wide.logits(train.ngrams)[0] - whole[0]).abs().max() > 1e-3
     assert not torch.allclose(before[1:], after[1:])
@@ -104,7 +115,7 @@ def test_without_a_wide_path_it_is_the_papers_network(train, recipe, run_data):
     plain = recipe.model_copy(update={"network": recipe.network.model_copy(update={"wide": None})})
     model = new_classifier(run_data, plain, 0)
     head = {name: values.clone() for name, values in model.state_dict().items()}
-    (rows,) = with_wide_path(model, plain, by_labels, train)
+    rows, _ = with_wide_path(model, plain, by_labels, train, run_data.rows("tuning"))
     assert rows.ngrams is None
     assert "wide_logits" not in rows.extras
     assert not [name for name in head if name.startswith("wide")]

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from models.distillation.mappings import MAPPINGS
 from models.distillation.methods import METHODS
-from models.studies.search_space import SETTINGS, Kinds, search_space, tried, with_values
+from models.studies.search_space import SETTINGS, TRUSTING, Kinds, search_space, tried, with_values
 from models.training.settings import Recipe
 from pipelines.task import load_task, task_files
 
@@ -59,12 +59,14 @@ def test_a_mapping_is_chosen_whole_and_keeps_what_both_can_be_given(recipe):
     method = {"name": "cpfd", "mapping": {"name": "threshold", "threshold": 0.5, "alpha_min": 0.2}}
     own = with_distillation(recipe, method=method)
     mapping = searched(own)["distillation.method.mapping"]
-    assert set(mapping.among.values) == set(MAPPINGS) - {"tanh"}
+    names = set(MAPPINGS) - {"tanh"}
+    trusting = {f"{name}, {TRUSTING}" for name in names - {"negative_sigmoid"}}  # a sigmoid has no bounds
+    assert set(mapping.among.values) == names | trusting
     assert mapping.own == "threshold"
     for name in mapping.among.values:
         chosen = tried(own, {mapping.path: mapping.written(name)}).distillation.method.mapping
-        assert chosen.name == name
-        assert getattr(chosen, "alpha_min", 0.2) == 0.2
+        assert chosen.name == name.partition(",")[0]
+        assert getattr(chosen, "alpha_min", 0.2) == (0.5 if name in trusting else 0.2)
     assert tried(own, {mapping.path: mapping.written("threshold")}) == own
 
 

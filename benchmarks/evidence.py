@@ -22,10 +22,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 import torch
 
-from benchmarks.evidence_page import Data, page
-from benchmarks.evidence_rows import kept, make_clips, make_corpus, open_window
+from benchmarks.evidence_page import TRUE_LABELS, Data, page
+from benchmarks.evidence_rows import clips_of, kept, labelled_window, make_clips, make_corpus, open_window
+from common.artifacts import EVALUATION, TRAIN
 from common.source import ROOT
-from models.data.run_data import RunData
+from models.data.run_data import RunData, open_run
+from models.distillation.soft_targets import SoftTargets
 from models.evaluation.peers import peer_scores
 from models.evaluation.scoring import score_teachers
 from models.studies.study import (
@@ -110,6 +112,7 @@ def run_part(part: Part) -> None:
     tables += [train_variant(run, targets, each, own, part.seed) for each in students_of(part.of, run.frame, task)]
     if part.of == PRIVILEGED:
         tables += unprivileged(part, run, catalogue, features, task, teachers if own.distillation.boosted else None)
+        tables += true_labels(part, targets, task, folder)
     partial = part.target.with_suffix(".partial")
     pd.concat(tables, ignore_index=True).to_parquet(partial, index=False)
     partial.rename(part.target)
@@ -134,6 +137,20 @@ def unprivileged(
     tables += [train_variant(run, targets, each, own, part.seed) for each in (VANILLA_KD, SELF_TRAINING)]
     peers = peer_scores(run, features, task.recipe, part.seed).to_pandas()
     return [*tables, peer_rows(catalogue, peers, task.classes, part.seed)]
+
+
+def true_labels(part: Part, targets: SoftTargets, task: Task, folder: Path) -> list[pd.DataFrame]:
+    """Where labels are few, what their students would be if all their rows had the labels that judge.
+
+    No soft target says more of a row than its true label: the part of the gap that this closes is what raw input can.
+    """
+    if part.data.labels == 1:
+        return []
+    _, rows = labelled_window(part.data, part.corpus, part.seed, (TRAIN, EVALUATION))
+    catalogue = folder / "all_labels.parquet"
+    rows.to_parquet(catalogue, index=False)
+    run = open_run(catalogue, clips_of(part.corpus), task.recipe)
+    return [train_variant(run, targets, Variant(name=TRUE_LABELS), task.recipe, part.seed)]
 
 
 def _quietly(part: Part) -> None:

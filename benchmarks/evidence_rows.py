@@ -1,5 +1,6 @@
 """The rows behind EVIDENCE.md: each task's corpus, its window as a seed draws it, and its clips."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def make_corpus(data: Data, real: Path, seed: int) -> Path:
 
 def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
     """The task, and its sound rows as this seed draws them."""
+    task, rows = labelled_window(data, corpus, seed)
+    return task, thin_labels(rows, data.labels, task.distillation.folds, seed)
+
+
+def labelled_window(
+    data: Data, corpus: Path, seed: int, judged: Sequence[str] = (EVALUATION,)
+) -> tuple[Task, pd.DataFrame]:
+    """Before labels are thinned out: ``judged`` are the splits whose labels are those that judge."""
     task = load_task(data.task)
     end = day_after(newest_publication(corpus).as_py())
     folds = task.distillation.folds
@@ -60,10 +69,10 @@ def window_of(data: Data, corpus: Path, seed: int) -> tuple[Task, pd.DataFrame]:
         corpus, task.labels, task.classes, window_start(end, data.months), end, task.window, folds, seed
     )
     if data.judged_by is not None:
-        rows = judged_by(rows, corpus, data.judged_by, end)
+        rows = judged_by(rows, corpus, data.judged_by, end, judged)
     if "frames" in task.modalities:
         rows = rows[rows.video_id.isin(sound_videos(rows, corpus))].drop_duplicates("video_id").reset_index(drop=True)
-    return task, thin_labels(rows, data.labels, folds, seed)
+    return task, rows
 
 
 def open_window(data: Data, corpus: Path, seed: int, folder: Path) -> tuple[Task, RunData, Path, Path]:
@@ -75,7 +84,9 @@ def open_window(data: Data, corpus: Path, seed: int, folder: Path) -> tuple[Task
     return task, open_run(catalogue, clips_of(corpus), task.recipe), catalogue, features
 
 
-def judged_by(rows: pd.DataFrame, corpus: Path, labels: str, end: datetime) -> pd.DataFrame:
+def judged_by(
+    rows: pd.DataFrame, corpus: Path, labels: str, end: datetime, judged: Sequence[str] = (EVALUATION,)
+) -> pd.DataFrame:
     """The catalogue with the corpus's labels of that name on its evaluation rows; all other rows keep their own.
 
     Only what judges is better than what a user has: thresholds and stopping are chosen by the labels of the task.
@@ -83,10 +94,10 @@ def judged_by(rows: pd.DataFrame, corpus: Path, labels: str, end: datetime) -> p
     made = read_table(corpus / "labels", LABELS, pc.field("task") == labels).to_pandas()
     made = made[made.labeled_at < end].sort_values("labeled_at", kind="stable")
     known = made.drop_duplicates("video_id", keep="last").set_index("video_id").label
-    evaluation = rows.split == EVALUATION
-    judging = rows.label.where(~evaluation, rows.video_id.map(known))
-    if missing := int((judging.isna() & evaluation).sum()):
-        raise CorpusError(f"{missing} evaluation rows have no label of {labels} to be judged by")
+    changed = rows.split.isin(judged)
+    judging = rows.label.where(~changed, rows.video_id.map(known))
+    if missing := int((judging.isna() & changed).sum()):
+        raise CorpusError(f"{missing} {' and '.join(judged)} rows have no label of {labels} to be judged by")
     return rows.assign(label=judging)
 
 

@@ -8,8 +8,8 @@ import pytest
 from source_code import ROOT
 
 from benchmarks.evidence import DATA
-from benchmarks.evidence_page import CLAIMS, Data, page
-from benchmarks.evidence_rows import judged_by, make_corpus, window_of
+from benchmarks.evidence_page import CLAIMS, TRUE_LABELS, Data, page
+from benchmarks.evidence_rows import judged_by, labelled_window, make_corpus, window_of
 from benchmarks.real_data.preparing import PREPARATIONS
 from corpus.contract import LABELS, CorpusError, read_manifest, read_table
 from corpus.importing.mapping import read_mapping
@@ -66,7 +66,9 @@ def test_the_page_says_who_beats_whom_by_the_tasks_own_measure(rng):
     labels, judging = rng.integers(0, 2, 400), np.arange(400) >= 200
     frame = pd.DataFrame({"video_id": [f"v{row}" for row in range(400)], "label": [str(label) for label in labels]})
     frame["split"] = np.where(judging, "evaluation", "tuning")
-    noise = {TEACHER: 0.0, CPFD: 0.6} | dict.fromkeys((BASELINE, PFD, VANILLA_KD.name, *RAW, LINEAR, STACKED), 50.0)
+    noise = {TEACHER: 0.0, CPFD: 0.6, TRUE_LABELS: 0.3} | dict.fromkeys(
+        (BASELINE, PFD, VANILLA_KD.name, *RAW, LINEAR, STACKED), 50.0
+    )
     tables = []
     for seed in range(3):
         for name, spread in noise.items():
@@ -79,6 +81,9 @@ def test_the_page_says_who_beats_whom_by_the_tasks_own_measure(rng):
     assert dict(zip(titles, cells, strict=True))["CPFD less the best raw-only peer"] > 0.5
     assert dict(zip(titles, cells, strict=True))["PFD less vanilla KD"] < 0.3
     assert "| 3 | MCC |" in said
+    (short,) = (line for line in said.splitlines() if "| 3 | MCC |" in line)
+    closed, known = (float(cell.split("%")[0]) for cell in short.split("|")[-3:-1])
+    assert 50 < closed < known <= 100
     assert "Medians over the tasks whose gap is certain: the judged measure" in said
 
 
@@ -101,3 +106,7 @@ def test_prepared_data_is_a_corpus_a_seed(tmp_path, monkeypatch):
     counts = rows.split.value_counts()
     assert (counts["evaluation"], counts["train"]) == (11_457, pytest.approx(5_041, abs=2))
     assert set(task.features) == set(read_manifest(corpora[0]).dense)
+    _, whole = labelled_window(data, corpora[0], 0, ("train", "evaluation"))
+    assert list(whole.video_id) == list(rows.video_id)
+    true = (whole.label == known.top_caption_all_votes) & (whole.split == "train")
+    assert (true == rows.split.isin(["train", "unlabelled"])).all()

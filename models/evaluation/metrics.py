@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from models.settings import Judge, OperatingPoint
+from models.training.stopping import calibrate
 
 # Where a class is decided on. Of two classes, the least score of the second; of more, a factor for each class's
 # score, the largest product of which wins.
@@ -18,6 +19,7 @@ Threshold = float | tuple[float, ...]
 # From a fifth to five times a class's prior in steps of 17 %, the nearest to 1 first: finer ones fit the noise of a few
 # hundred tuning rows.
 FACTORS = sorted(np.geomspace(0.2, 5.0, 21), key=lambda factor: abs(np.log(factor)))
+LEAST_PROBABILITY = 1e-12  # so that its logarithm is finite
 ROUNDS = 3  # after which factors hardly move: each class is chosen against what the others became
 ROUNDING = 1e-12  # values nearer than this are equal, and the factor nearest to 1 stays
 
@@ -121,16 +123,22 @@ class Ruler:
     def choose_threshold(self, probabilities: np.ndarray, labels: np.ndarray) -> Threshold:
         """The best threshold for (N, C) probabilities, on rows that are not those that judge.
 
-        At an operating point, of those that keep to it the one that finds most; the nearest to it where none does.
+        A row counts half as its label says, half as its calibrated probabilities do (docs/methods.md 6.1). At an
+        operating point labels alone count: of thresholds that keep to it the one that finds most; the nearest to it
+        where none does.
         """
+        truth = np.eye(self.classes)[labels]
+        if self.point is None:
+            logits = np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+            truth = (truth + calibrate(logits, labels).probabilities) / 2
         if self.classes == 2:
-            return self._best_threshold(probabilities[:, 1], labels)
-        return self._best_factors(probabilities, labels)
+            return self._best_threshold(probabilities[:, 1], truth)
+        return self._best_factors(probabilities, truth)
 
-    def _best_threshold(self, scores: np.ndarray, labels: np.ndarray) -> float:
+    def _best_threshold(self, scores: np.ndarray, truth: np.ndarray) -> float:
         """The threshold on the second class's score; ties go to the lowest."""
         cuts, place = np.unique(scores, return_inverse=True)
-        below = np.stack([np.bincount(place[labels == c], minlength=len(cuts)) for c in (0, 1)], axis=1)
+        below = np.stack([np.bincount(place, truth[:, c], len(cuts)) for c in (0, 1)], axis=1)
         negative = np.cumsum(below, axis=0) - below  # rows (cuts, labels) that each cut leaves below itself
         counts = np.stack([negative, below.sum(0) - negative], axis=2)
         worth = self.values(counts) if self.point is None else self._kept(counts, self.point)
@@ -145,20 +153,20 @@ class Ruler:
         # Those that keep to it go before all others, by what they find.
         return np.where(precision >= (point.precision or 0), 1 + found, precision)
 
-    def _best_factors(self, probabilities: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+    def _best_factors(self, probabilities: np.ndarray, truth: np.ndarray) -> tuple[float, ...]:
         """Factors a class, class by class in three rounds; of equals the nearest to 1.
 
         The largest score wins most rows of a rare class for a frequent one, which macro-F1 counts as a full class
         lost: a factor corrects the prior that the scores carry.
         """
-        factors = np.ones(self.classes)
+        factors, decided = np.ones(self.classes), np.eye(self.classes)
         for _ in range(ROUNDS):
             for column in range(self.classes):
                 best = -np.inf
                 scaled = probabilities * factors
                 for factor in FACTORS:
                     scaled[:, column] = probabilities[:, column] * factor
-                    value = float(self.values(self.confusion(labels, scaled.argmax(1))))
+                    value = float(self.values(truth.T @ decided[scaled.argmax(1)]))
                     if value > best + ROUNDING:
                         best, factors[column] = value, factor
         return tuple(float(factor) for factor in factors)

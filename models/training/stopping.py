@@ -38,11 +38,12 @@ class Stop:
 class Calibration:
     """How logits suit labels best: the mean ``loss`` (nats) then, and the ``share`` of what is added to a wide path's.
 
-    ``share`` is of 0 to 1; 1 without a wide path.
+    ``share`` is of 0 to 1; 1 without a wide path. ``probabilities`` (N, C) are those of the logits then.
     """
 
     loss: float
     share: float
+    probabilities: np.ndarray
 
 
 def calibrate(logits: np.ndarray, labels: np.ndarray, wide: np.ndarray | None = None) -> Calibration:
@@ -60,10 +61,12 @@ def calibrate(logits: np.ndarray, labels: np.ndarray, wide: np.ndarray | None = 
     rows, truth = np.arange(len(labels)), np.eye(parts.shape[2])[labels]
     count = len(parts)
 
+    def suited(parameters: np.ndarray) -> np.ndarray:
+        moved = np.tensordot(parameters[:count], parts, 1) + parameters[count:]
+        return moved - logsumexp(moved, axis=1, keepdims=True)
+
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
-        scales, shift = parameters[:count], parameters[count:]
-        moved = np.tensordot(scales, parts, 1) + shift
-        logs = moved - logsumexp(moved, axis=1, keepdims=True)
+        logs = suited(parameters)
         slope = (np.exp(logs) - truth) / len(labels)
         return -float(logs[rows, labels].mean()), np.concatenate([(slope * parts).sum((1, 2)), slope.sum(0)])
 
@@ -72,4 +75,5 @@ def calibrate(logits: np.ndarray, labels: np.ndarray, wide: np.ndarray | None = 
     bounds = [*[(0, None)] * count, *[(None, None)] * parts.shape[2]]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
     scales = found.x[:count]
-    return Calibration(float(found.fun), float(scales[0] / scales.sum()) if scales.any() else 1.0)
+    share = float(scales[0] / scales.sum()) if scales.any() else 1.0
+    return Calibration(float(found.fun), share, np.exp(suited(found.x)))

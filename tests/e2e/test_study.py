@@ -40,7 +40,7 @@ def test_every_student_of_the_plan_is_measured_at_every_share(studied):
     assert planned | others | peers | {"teacher", "CPFD with DF-X-VLM", "baseline, as many steps"} == full
     for share in (0.5, 0.25, 0.125):
         assert {"baseline", "PFD", "CPFD", "teacher"} <= set(measures[measures.share == share].model)
-    assert measures[["f1", "roc_auc", "pr_auc"]].apply(lambda values: values.between(0, 1)).all().all()
+    assert measures[[task.judge, "roc_auc", "pr_auc"]].apply(lambda values: values.between(0, 1)).all().all()
 
 
 def test_the_page_is_there_and_needs_nothing_from_elsewhere(studied):

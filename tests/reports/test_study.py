@@ -77,8 +77,8 @@ def test_figures_of_the_table_are_those_of_the_scores():
     assert set(measures.share) == {1.0, 0.5, 0.25, 0.125}
     rows = {row.name: row for row in table(study, measures[measures.share == 1.0], [BASELINE, CPFD, TEACHER, "other"])}
     assert set(rows) == {BASELINE, CPFD, TEACHER}
-    own = measures[(measures.model == CPFD) & (measures.share == 1.0)].f1
-    assert rows[CPFD].metrics["f1"].mean == pytest.approx(own.mean())
+    own = measures[(measures.model == CPFD) & (measures.share == 1.0)].macro_f1
+    assert rows[CPFD].metrics["macro_f1"].mean == pytest.approx(own.mean())
     assert rows[CPFD].against_baseline.over_seeds.mean > 0.03
     assert 0 < rows[CPFD].gap["roc_auc"].share < 1
     assert rows[CPFD].rows_against_baseline[0] < rows[CPFD].against_baseline.over_seeds.mean

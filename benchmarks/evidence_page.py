@@ -164,19 +164,20 @@ def _claims(results: list[Result]) -> str:
             rows.append(f"{_title(result.data)}, {result.titles[metric]}")
             for _, model, rivals in CLAIMS:
                 against = _best(result.measures, rivals, metric)
-                found.append(compare(result.measures, model, against, metric))
-                p_values.append(found[-1].p_value)
-    cells = [_said(each, p_value) for each, p_value in zip(found, holm(p_values), strict=True)]
+                found.append(None if against is None else compare(result.measures, model, against, metric))
+                p_values.append(math.nan if found[-1] is None else found[-1].p_value)
+    corrected = zip(found, holm(p_values), strict=True)
+    cells = ["none of these" if each is None else _said(each, p_value) for each, p_value in corrected]
     lines = _head(["task, measure", *(title for title, *_ in CLAIMS)])
     for position, row in enumerate(rows):
         lines.append(f"| {row} | {' | '.join(cells[position * len(CLAIMS) :][: len(CLAIMS)])} |")
     return "\n".join(lines)
 
 
-def _best(measures: pd.DataFrame, names: Sequence[str], metric: str) -> str:
-    """Of the models of these names that there are, the one with the highest mean."""
+def _best(measures: pd.DataFrame, names: Sequence[str], metric: str) -> str | None:
+    """Of the models of these names the one with the highest mean; None if there is none, as without texts to read."""
     means = measures[measures.model.isin(names)].groupby("model")[metric].mean()
-    return str(means.idxmax())
+    return None if means.empty else str(means.idxmax())
 
 
 def _head(columns: list[str]) -> list[str]:

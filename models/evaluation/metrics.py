@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from models.networks.calibration import calibrate
 from models.settings import Judge, OperatingPoint
-from models.training.stopping import calibrate
 
 # Where a class is decided on. Of two classes, the least score of the second; of more, a factor for each class's
 # score, the largest product of which wins.

@@ -16,13 +16,13 @@ from common.errors import UserError
 from models.data.dataset import WIDE_LOGITS, Videos
 from models.data.loading import Loader
 from models.data.tensors import Batch, Losses
+from models.networks.calibration import Calibration, calibrate
 from models.networks.wide import shrink
 from models.training.checkpoints import CheckpointFolder, History, TrainingState
 from models.training.devices import checkpoint_activations, device, largest_batch, rank, summed, world
 from models.training.objective import parameter_groups
 from models.training.prediction import bare, forward, predict_logits
 from models.training.settings import TrainingSettings
-from models.training.stopping import Calibration, calibrate
 
 LossFunction = Callable[[Any, Batch], Losses]
 # Each process drops out other units. A prime far above any seed of a run, so that no two processes of any of its

@@ -13,6 +13,7 @@ from common.artifacts import COST_FILE, HISTORY_FILE
 from models.data.dataset import Videos
 from models.data.run_data import RunData
 from models.distillation.methods import TeacherInput
+from models.networks.calibration import calibrate
 from models.networks.dfxvlm import DFXVLMConfig, DFXVLMForClassification
 from models.networks.wide import WidePath, shrink
 from models.networks.xvlm import XVLMConfig, XVLMForClassification
@@ -22,7 +23,6 @@ from models.starts.wide import LossFunction, fit_wide_path
 from models.training.checkpoints import History
 from models.training.devices import device, log, rank, seed_everything, world
 from models.training.settings import Recipe
-from models.training.stopping import calibrate
 
 Teacher = XVLMForClassification | DFXVLMForClassification
 # X-VLM base has over 200 million parameters, the sizes of 'profile: laptop' less than one: this lies well between.

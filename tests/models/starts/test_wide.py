@@ -8,11 +8,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from models.distillation.losses import distillation_loss, supervised_loss
+from models.networks.calibration import calibrate
 from models.networks.wide import inverse_frequency, weighted_counts
 from models.starts.wide import fit_linear, fit_wide_path
 from models.training.new_networks import new_classifier, with_wide_path
 from models.training.prediction import predict_logits
-from models.training.stopping import calibrate
 
 
 def by_labels(logits, batch):

@@ -12,6 +12,7 @@ from models.data.dataset import WIDE_LOGITS
 from models.data.loading import Loader
 from models.data.run_data import open_run
 from models.distillation.losses import supervised_loss
+from models.networks.calibration import calibrate
 from models.networks.wide import shrink
 from models.networks.xvlm import XVLMForClassification
 from models.training import loop
@@ -20,7 +21,6 @@ from models.training.loop import TrainingError, fit
 from models.training.new_networks import new_classifier, with_wide_path
 from models.training.objective import inverse_frequency, parameter_groups
 from models.training.prediction import predict_logits
-from models.training.stopping import calibrate
 from models.training.students import train_baseline
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from models.networks.calibration import calibrate
 from models.training.settings import TrainingSettings
-from models.training.stopping import Stop, calibrate
+from models.training.stopping import Stop
 
 SETTINGS = TrainingSettings(patience=20, least_steps=30, warmup_share=0.1)
 
@@ -40,18 +41,6 @@ def test_networks_that_rank_alike_stop_at_the_same_epoch(epochs):
     assert ended(hard, 10)[0] == 3
     margins = [(2 * labels - 1) * np.diff(logits * 8 * (1 + epoch))[:, 0] for epoch, logits in enumerate(by_epoch)]
     assert np.argmin([np.logaddexp(0, -each).mean() for each in margins]) != 3  # what the loss as it is would have said
-
-
-def test_what_is_added_to_a_wide_path_gets_the_share_that_labels_bear_out(rng):
-    labels = rng.integers(0, 3, 4_000)
-    wide, own = (2 * np.eye(3)[labels] + 2 * rng.gumbel(size=(4_000, 3)) for _ in range(2))
-    sure = calibrate(wide + 5 * own, labels, wide)
-    assert sure.share == pytest.approx(0.2, abs=0.03)
-    assert sure.loss == pytest.approx(calibrate(wide + sure.share * 5 * own, labels).loss, abs=1e-5)
-    assert sure.loss < calibrate(wide + 5 * own, labels).loss
-    assert calibrate(wide + 0.2 * own, labels, wide).share == 1.0  # what is too small is left as it is
-    assert calibrate(wide + rng.permutation(own), labels, wide).share < 0.05
-    assert calibrate(own, labels).share == 1.0
 
 
 def test_patience_is_counted_in_steps_after_the_warm_up_and_the_least_steps():

@@ -19,7 +19,7 @@ Threshold = float | tuple[float, ...]
 # From a fifth to five times a class's prior in steps of 17 %, the nearest to 1 first: finer ones fit the noise of a few
 # hundred tuning rows.
 FACTORS = sorted(np.geomspace(0.2, 5.0, 21), key=lambda factor: abs(np.log(factor)))
-LEAST_PROBABILITY = 1e-12  # so that its logarithm is finite
+LEAST_PROBABILITY = 1e-12  # so that its logarithm is finite: some 28 nats, far above what any row has
 ROUNDS = 3  # after which factors hardly move: each class is chosen against what the others became
 ROUNDING = 1e-12  # values nearer than this are equal, and the factor nearest to 1 stays
 

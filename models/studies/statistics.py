@@ -8,12 +8,11 @@ import pandas as pd
 from scipy import stats
 
 from models.evaluation.judging import SMALLEST_GAP
-from models.evaluation.metrics import Ruler, decide, titles
+from models.evaluation.metrics import LEAST_PROBABILITY, Ruler, decide, titles
 from models.evaluation.resampling import GroupCounts, interval
 from models.settings import Judge
 
 DRAWS = 10_000  # of seeds, which cost nothing to draw: the ends of an interval then hardly move with the draw
-LEAST_PROBABILITY = 1e-12  # so that a loss stays finite: some 28 nats, far above what any row has
 
 
 def measure(scores: pd.DataFrame, judge: Judge = "f1") -> pd.DataFrame:

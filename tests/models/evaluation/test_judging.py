@@ -25,12 +25,14 @@ def scored(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np.
 )
 def test_the_threshold_is_the_best_of_all_by_what_judges(rng, judge, reference):
     """Of rows that were drawn from the scores themselves: labels and calibrated scores then say the same."""
-    probabilities = scored(rng, np.repeat([0, 1], [4_000, 1_000]), 1.0)
+    probabilities = scored(rng, np.repeat([0, 1], [1_600, 400]), 1.0)
     scores = probabilities[:, 1]
     labels = (rng.random(len(scores)) < scores).astype(int)
     ruler = Ruler(judge, 2)
     chosen = (scores >= ruler.choose_threshold(probabilities, labels)).astype(int)
-    best = max(reference(labels, (scores >= each).astype(int)) for each in np.unique(scores)[::20])
+    best = max(reference(labels, (scores >= each).astype(int)) for each in np.unique(scores))
+    of_labels = (scores >= ruler._best_threshold(scores, np.eye(2)[labels])).astype(int)
+    assert reference(labels, of_labels) == pytest.approx(best)
     assert reference(labels, chosen) == pytest.approx(best, abs=0.01)
     assert ruler.measured(labels, probabilities, chosen)[judge] == pytest.approx(reference(labels, chosen))
 
